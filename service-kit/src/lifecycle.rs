@@ -1,0 +1,43 @@
+//! How a program ends.
+
+use std::process::ExitCode;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// A setting or a command line is wrong (`EX_USAGE`). Starting again without a change will not help.
+pub const EXIT_USAGE: u8 = 64;
+
+/// Something the program needs is not to be had: a port in use, a store that does not open (`EX_UNAVAILABLE`).
+pub const EXIT_UNAVAILABLE: u8 = 69;
+
+/// Says on standard error why `program` cannot go on, and gives its exit code.
+#[expect(clippy::print_stderr, reason = "the last words of a program go to its terminal, whatever the log level is")]
+pub fn fail(program: &str, code: u8, reason: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("{program}: {reason}");
+    ExitCode::from(code)
+}
+
+/// The two signals that ask a program to end: SIGTERM and SIGINT.
+#[derive(Debug)]
+pub struct Shutdown {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Shutdown {
+    /// Takes over both signals. Call it before the program starts to serve, so that none is missed.
+    ///
+    /// # Errors
+    /// When the operating system refuses the handler.
+    pub fn install() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next of the two; gives its name. A second call waits for a second signal.
+    pub async fn requested(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

@@ -1,0 +1,80 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::jwt::sign::SigningKey;
+
+fn jwk(algorithm: Algorithm, seed: u8) -> Value {
+    SigningKey::from_seed(algorithm, &[seed; 32]).unwrap().public_jwk()
+}
+
+fn with(mut jwk: Value, member: &str, value: Value) -> Value {
+    jwk.as_object_mut().unwrap().insert(member.to_owned(), value);
+    jwk
+}
+
+fn parse(keys: &[Value]) -> Result<KeySet, KeySetError> {
+    KeySet::parse(json!({ "keys": keys }).to_string().as_bytes())
+}
+
+#[test]
+fn keys_of_both_algorithms_are_found_by_their_id() {
+    let (es256, eddsa) = (jwk(Algorithm::Es256, 1), jwk(Algorithm::EdDsa, 2));
+    let set = parse(&[es256.clone(), eddsa]).unwrap();
+    let found = set.find(es256["kid"].as_str()).unwrap();
+    assert_eq!(found.algorithm(), Algorithm::Es256);
+    assert!(set.find(Some("../../etc/passwd")).is_none());
+}
+
+#[test]
+fn f_04_a_token_without_kid_means_the_only_key_or_none() {
+    assert!(parse(&[jwk(Algorithm::Es256, 1)]).unwrap().find(None).is_some());
+    assert!(parse(&[jwk(Algorithm::Es256, 1), jwk(Algorithm::Es256, 2)]).unwrap().find(None).is_none());
+}
+
+#[test]
+fn e_12_a_key_that_cannot_be_used_is_skipped_and_counted() {
+    let good = jwk(Algorithm::Es256, 1);
+    let private: Value =
+        serde_json::from_str(&SigningKey::from_seed(Algorithm::EdDsa, &[9; 32]).unwrap().to_private_jwk())
+            .unwrap();
+    let small_order = json!({ "kty": "OKP", "crv": "Ed25519", "kid": "weak", "x": Base64UrlUnpadded::encode_string(&[0; 32]) });
+    let unusable = [
+        json!({ "kty": "oct", "k": "AAAA" }),
+        json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB" }),
+        json!({ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA" }),
+        json!("not a key"),
+        private,
+        small_order,
+        with(jwk(Algorithm::Es256, 3), "use", json!("enc")),
+        with(jwk(Algorithm::Es256, 3), "alg", json!("EdDSA")),
+        with(jwk(Algorithm::Es256, 3), "key_ops", json!(["sign"])),
+        with(jwk(Algorithm::Es256, 3), "kid", json!("")),
+    ];
+    for bad in unusable {
+        let set = parse(&[bad.clone(), good.clone()]).unwrap();
+        assert_eq!(set.skipped(), 1, "{bad}");
+        assert!(set.find(good["kid"].as_str()).is_some());
+        assert_eq!(parse(&[bad]).err(), Some(KeySetError::NoUsableKey));
+    }
+}
+
+#[test]
+fn e_12_a_bad_set_is_refused_whole() {
+    let twin = with(jwk(Algorithm::EdDsa, 2), "kid", jwk(Algorithm::Es256, 1)["kid"].clone());
+    assert_eq!(parse(&[jwk(Algorithm::Es256, 1), twin]).err(), Some(KeySetError::DuplicateKid));
+    assert_eq!(parse(&vec![jwk(Algorithm::Es256, 1); 65]).err(), Some(KeySetError::TooMany));
+    assert_eq!(parse(&[]).err(), Some(KeySetError::NoUsableKey));
+    for document in ["", "[]", "{}", r#"{"keys":{}}"#, "<html>", r#"{"keys":[],"keys":[]}"#] {
+        assert_eq!(KeySet::parse(document.as_bytes()).err(), Some(KeySetError::Malformed), "{document}");
+    }
+    assert_eq!(KeySet::parse(&vec![b' '; KeySet::MAX_BYTES + 1]).err(), Some(KeySetError::TooLarge));
+}
+
+#[test]
+fn a_thumbprint_is_the_one_of_rfc_8037() {
+    let jwk: JsonWebKey<'_> = serde_json::from_str(
+        r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    )
+    .unwrap();
+    assert_eq!(thumbprint(&jwk), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+}

@@ -3,16 +3,24 @@
 //! - [`jwt`]: access tokens in three stages, `Compact → Unverified → Verified`;
 //! - [`jwks`]: key sets, and their life at the edge as a state machine;
 //! - [`scope`] and [`resource`]: what a token allows, and for which MCP server;
-//! - [`time`]: `now` as a value.
+//! - [`policy`]: what the edge protects, parsed from its configuration;
+//! - [`request`], [`bearer`] and [`gate`]: a request in, a [`gate::Decision`] out; [`reply`]: the answers the edge gives;
+//! - [`parking`]: requests that wait for keys; [`time`]: `now` as a value.
 //!
 //! There is no IO here, no clock, no randomness, no logging and no async: bytes and `now` come in, values go out.
 //! The same code runs in Envoy (wasm32-wasip1), in the auth service and in tests.
 
 #![cfg_attr(test, expect(clippy::arithmetic_side_effects, reason = "tests count with small numbers"))]
 
+pub mod bearer;
+pub mod gate;
 mod json;
 pub mod jwks;
 pub mod jwt;
+pub mod parking;
+pub mod policy;
+pub mod reply;
+pub mod request;
 pub mod resource;
 pub mod scope;
 pub mod time;

@@ -58,6 +58,18 @@ impl ResourceUri {
         Self { text: format!("{origin}/{server}/mcp"), origin_length: origin.len() }
     }
 
+    /// Reads a canonical resource URI: `http` or `https`, a host, a path without trailing slash, and nothing else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let after_scheme = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+        let (authority, path) = after_scheme.split_once('/')?;
+        let is_plain =
+            after_scheme.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#%;\\\"@".contains(&byte));
+        let is_canonical = !authority.is_empty() && !path.is_empty() && !path.ends_with('/') && is_plain;
+        let origin_length = text.len().checked_sub(path.len())?.checked_sub(1)?;
+        is_canonical.then(|| Self { text: text.to_owned(), origin_length })
+    }
+
     /// The URI as it stands in `aud` and in the metadata.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -144,6 +156,28 @@ mod tests {
             "https://gw.example/fetch/mcp",
         ] {
             assert!(!time().is_meant_by(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn only_a_canonical_uri_is_a_resource() {
+        assert_eq!(ResourceUri::parse("https://gw.example/time/mcp"), Some(time()));
+        for text in [
+            "",
+            "/time/mcp",
+            "https://gw.example",
+            "https://gw.example/",
+            "https://gw.example/time/mcp/",
+            "https:///mcp",
+            "ftp://gw.example/mcp",
+            "https://gw.example/mcp?x",
+            "https://gw.example/mcp#x",
+            "https://u@gw.example/mcp",
+            "https://gw.example/m cp",
+            "https://gw.example/m\"cp",
+            "https://gw.example/m%63p",
+        ] {
+            assert_eq!(ResourceUri::parse(text), None, "{text}");
         }
     }
 

@@ -1,1 +1,24 @@
-//! x
+//! The Envoy filter of the gateway: an adapter between proxy-wasm's host calls and [`gateway_core::gate`].
+//!
+//! Everything that is decided here is decided in `gateway-core`; this crate reads headers, applies a decision, fetches
+//! keys and lets requests wait. Each worker thread of Envoy runs one VM with its own state; nothing is shared.
+//!
+//! Host calls for a request that is decided at once: one for the time, one for all headers, then one for each header
+//! that is removed or set, or one for the local reply.
+
+mod filter;
+mod host;
+mod http;
+mod root;
+
+use proxy_wasm::traits::RootContext;
+use proxy_wasm::types::LogLevel;
+
+mod entry {
+    use super::{LogLevel, RootContext, root};
+
+    proxy_wasm::main! {{
+        proxy_wasm::set_log_level(LogLevel::Info);
+        proxy_wasm::set_root_context(|_| -> Box<dyn RootContext> { Box::new(root::Root::default()) });
+    }}
+}

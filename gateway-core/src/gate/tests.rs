@@ -1,0 +1,273 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::jwks::KeySet;
+use crate::jwks::cache::FetchFailed;
+use crate::jwt::sign::SigningKey;
+use crate::jwt::{Algorithm, Claims};
+
+const ISSUER: &str = "https://gw.example";
+const TIME: &str = "https://gw.example/time/mcp";
+const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+
+fn key(algorithm: Algorithm, seed: u8) -> SigningKey {
+    SigningKey::from_seed(algorithm, &[seed; 32]).unwrap()
+}
+
+fn gate_without_keys() -> Gate {
+    let configuration = json!({
+        "issuers": [{ "issuer": ISSUER, "jwks": { "cluster": "auth", "path": "/jwks.json" }, "leeway_seconds": 30 }],
+        "resources": [
+            { "uri": TIME, "scope": "mcp:time" },
+            { "uri": "https://gw.example/fetch/mcp", "scope": "mcp:fetch" },
+        ],
+        "public_paths": ["/token"],
+    });
+    Gate::new(Policy::parse(configuration.to_string().as_bytes()).unwrap())
+}
+
+fn gate_with(keys: &[&SigningKey]) -> Gate {
+    let mut gate = gate_without_keys();
+    assert_eq!(gate.on_keys_event(NOW, Event::Tick), Some(Fetch));
+    let jwks: Vec<Value> = keys.iter().map(|key| key.public_jwk()).collect();
+    let set = KeySet::parse(json!({ "keys": jwks }).to_string().as_bytes()).unwrap();
+    assert_eq!(gate.on_keys_event(NOW, Event::Fetched(Ok(set))), None);
+    gate
+}
+
+fn claims() -> Claims {
+    Claims {
+        iss: ISSUER.to_owned(),
+        sub: "local:ada".to_owned(),
+        aud: TIME.to_owned(),
+        client_id: "client_1".to_owned(),
+        scope: "mcp:time".to_owned(),
+        iat: NOW,
+        nbf: NOW,
+        exp: NOW.plus(900),
+        jti: "token-1".to_owned(),
+        preferred_username: Some("Ada ✓".to_owned()),
+    }
+}
+
+fn edited(edit: impl FnOnce(&mut Claims)) -> Claims {
+    let mut claims = claims();
+    edit(&mut claims);
+    claims
+}
+
+/// Decides about a request for the time server with these headers.
+fn decide(gate: &mut Gate, headers: &[(&str, &str)]) -> (Decision<'static>, Option<Fetch>) {
+    let all = [(":path", "/time/mcp")].iter().chain(headers).map(|(name, value)| (*name, value.as_bytes()));
+    let request = Request::read(all.collect::<Vec<_>>()).unwrap();
+    let (decision, fetch) = gate.decide(NOW, &request);
+    let owned = match decision {
+        Decision::Forward(Forward { remove, set }) => {
+            let remove =
+                remove.into_iter().map(|name| &*Box::leak(name.to_owned().into_boxed_str())).collect();
+            Decision::Forward(Forward { remove, set })
+        }
+        Decision::Reply(reply) => Decision::Reply(reply),
+        Decision::Wait => Decision::Wait,
+    };
+    (owned, fetch)
+}
+
+fn with_token(gate: &mut Gate, token: &str) -> Decision<'static> {
+    decide(gate, &[("authorization", &format!("Bearer {token}"))]).0
+}
+
+fn reply_of(decision: Decision<'_>) -> (u16, String) {
+    let Decision::Reply(reply) = decision else { panic!("not a reply: {decision:?}") };
+    let challenge = reply.headers.iter().find(|(name, _)| *name == "www-authenticate");
+    (reply.status, challenge.map(|(_, value)| value.clone()).unwrap_or_default())
+}
+
+const METADATA: &str = "resource_metadata=\"https://gw.example/.well-known/oauth-protected-resource/time/mcp\", scope=\"mcp:time\"";
+
+#[test]
+fn a_good_token_passes_and_the_upstream_learns_who_calls_but_never_the_token() {
+    for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+        let key = key(algorithm, 1);
+        let token = key.access_token(&claims()).unwrap();
+        let bearer = format!("Bearer {token}");
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("cookie", "a=b"),
+            ("x-user-id", "local:root"),
+            ("x-auth-token", "x"),
+        ];
+        let Decision::Forward(forward) = decide(&mut gate_with(&[&key]), &headers).0 else { panic!() };
+        assert_eq!(forward.remove, ["authorization", "cookie", "x-user-id", "x-auth-token"]);
+        let expected = [
+            ("x-user-id", "local:ada"),
+            ("x-client-id", "client_1"),
+            ("x-token-id", "token-1"),
+            ("x-scopes", "mcp:time"),
+            ("x-user-name", "Ada%20%E2%9C%93"),
+        ];
+        assert_eq!(forward.set, expected.map(|(name, value)| (name, value.to_owned())));
+    }
+}
+
+#[test]
+fn e_03_without_a_token_the_challenge_says_where_to_go_and_names_no_error() {
+    let expected = (401, format!("Bearer {METADATA}"));
+    assert_eq!(reply_of(decide(&mut gate_without_keys(), &[]).0), expected);
+    assert_eq!(reply_of(decide(&mut gate_without_keys(), &[("authorization", "Basic YTpi")]).0), expected);
+}
+
+#[test]
+fn e_03_a_bad_token_is_called_invalid_and_two_are_a_bad_request() {
+    let mut gate = gate_without_keys();
+    let invalid = (401, format!("Bearer error=\"invalid_token\", {METADATA}"));
+    assert_eq!(reply_of(with_token(&mut gate, "not-a-jwt")), invalid);
+    assert_eq!(reply_of(decide(&mut gate, &[("authorization", "Bearer ")]).0), invalid);
+    let several = (400, format!("Bearer error=\"invalid_request\", {METADATA}"));
+    assert_eq!(reply_of(decide(&mut gate, &[("authorization", "Bearer a, Bearer b")]).0), several);
+}
+
+#[test]
+fn a_token_without_the_scope_is_told_which_one_is_needed() {
+    let key = key(Algorithm::Es256, 1);
+    for scope in ["", "mcp:fetch", "mcp:timer", "mcp:time:now", "openid"] {
+        let token = key.access_token(&edited(|claims| claims.scope = scope.to_owned())).unwrap();
+        let expected = (403, format!("Bearer error=\"insufficient_scope\", {METADATA}"));
+        assert_eq!(reply_of(with_token(&mut gate_with(&[&key]), &token)), expected, "{scope}");
+    }
+    let token = key.access_token(&edited(|claims| claims.scope = "mcp".to_owned())).unwrap();
+    assert!(matches!(with_token(&mut gate_with(&[&key]), &token), Decision::Forward(_)));
+}
+
+#[test]
+fn every_reason_to_refuse_a_token_has_a_name() {
+    let (ours, other, eddsa) = (key(Algorithm::Es256, 1), key(Algorithm::Es256, 2), key(Algorithm::EdDsa, 3));
+    let gate = gate_with(&[&ours, &eddsa]);
+    let sign = |claims: &Claims| ours.access_token(claims).unwrap();
+    let body = serde_json::to_vec(&claims()).unwrap();
+    let header = |alg: &str, typ: &str| json!({ "alg": alg, "typ": typ, "kid": ours.kid() });
+    let good = sign(&claims());
+    let (signing_input, signature) = good.rsplit_once('.').unwrap();
+
+    let cases: [(&str, String, Option<JwtError>); 22] = [
+        ("good", good.clone(), None),
+        ("too long", "a".repeat(Compact::MAX_LENGTH + 1), Some(JwtError::TooLong)),
+        ("two parts", signing_input.to_owned(), Some(JwtError::NotCompact)),
+        ("header is no JSON", format!("YQ.e30.{signature}"), Some(JwtError::Header)),
+        ("alg none", ours.jws(&header("none", "at+jwt"), &body), Some(JwtError::Algorithm)),
+        ("alg HS256", ours.jws(&header("HS256", "at+jwt"), &body), Some(JwtError::Algorithm)),
+        ("ID token", ours.jws(&header("ES256", "JWT"), &body), Some(JwtError::Type)),
+        (
+            "crit",
+            ours.jws(&json!({"alg":"ES256","typ":"at+jwt","kid":ours.kid(),"crit":["x"]}), &body),
+            Some(JwtError::Extension),
+        ),
+        (
+            "jwk in the header",
+            ours.jws(&json!({"alg":"ES256","typ":"at+jwt","jwk":ours.public_jwk()}), &body),
+            Some(JwtError::EmbeddedKey),
+        ),
+        ("foreign key", other.access_token(&claims()).unwrap(), Some(JwtError::UnknownKey)),
+        (
+            "no kid, two keys",
+            ours.jws(&json!({"alg":"ES256","typ":"at+jwt"}), &body),
+            Some(JwtError::UnknownKey),
+        ),
+        ("alg of another key", ours.jws(&header("EdDSA", "at+jwt"), &body), Some(JwtError::KeyMismatch)),
+        (
+            "foreign key under our kid",
+            other.jws(&header("ES256", "at+jwt"), &body),
+            Some(JwtError::Signature),
+        ),
+        ("signature cut off", format!("{signing_input}.AAAA"), Some(JwtError::Signature)),
+        ("all-zero signature", format!("{signing_input}.{}", "A".repeat(86)), Some(JwtError::Signature)),
+        ("claims are no object", ours.jws(&header("ES256", "at+jwt"), b"[]"), Some(JwtError::Claims)),
+        ("other issuer", sign(&edited(|c| c.iss = format!("{ISSUER}/"))), Some(JwtError::Issuer)),
+        (
+            "other server",
+            sign(&edited(|c| c.aud = "https://gw.example/fetch/mcp".to_owned())),
+            Some(JwtError::Audience),
+        ),
+        ("audience with a slash", sign(&edited(|c| c.aud = format!("{TIME}/"))), Some(JwtError::Audience)),
+        (
+            "expired",
+            sign(&edited(|c| c.exp = UnixTime::from_secs(NOW.as_secs() - 30))),
+            Some(JwtError::Expired),
+        ),
+        ("nbf ahead", sign(&edited(|c| c.nbf = NOW.plus(31))), Some(JwtError::NotYetValid)),
+        ("iat ahead", sign(&edited(|c| c.iat = NOW.plus(31))), Some(JwtError::NotYetValid)),
+    ];
+    for (name, token, expected) in cases {
+        assert_eq!(gate.refusal(NOW, &token, b"/time/mcp"), expected, "{name}");
+    }
+}
+
+#[test]
+fn f_11_the_leeway_ends_to_the_second() {
+    let key = key(Algorithm::EdDsa, 1);
+    let gate = gate_with(&[&key]);
+    let refusal = |claims: &Claims| gate.refusal(NOW, &key.access_token(claims).unwrap(), b"/time/mcp");
+    assert_eq!(refusal(&edited(|c| c.exp = UnixTime::from_secs(NOW.as_secs() - 29))), None);
+    assert_eq!(refusal(&edited(|c| c.nbf = NOW.plus(30))), None);
+    assert_eq!(refusal(&edited(|c| c.iat = NOW.plus(30))), None);
+}
+
+#[test]
+fn f_16_one_flipped_bit_anywhere_refuses_the_token() {
+    let key = key(Algorithm::Es256, 1);
+    let gate = gate_with(&[&key]);
+    let token = key.access_token(&claims()).unwrap();
+    for index in 0..token.len() {
+        let mut bytes = token.clone().into_bytes();
+        bytes[index] ^= 1;
+        if let Ok(changed) = String::from_utf8(bytes) {
+            assert!(gate.refusal(NOW, &changed, b"/time/mcp").is_some(), "byte {index}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_listed_is_not_there_and_public_paths_carry_no_identity() {
+    let mut gate = gate_without_keys();
+    let at = |gate: &mut Gate, path: &str| {
+        let request =
+            Request::read([(":path", path.as_bytes()), ("x-user-id", b"root"), ("cookie", b"s=1")]).unwrap();
+        match gate.decide(NOW, &request).0 {
+            Decision::Forward(forward) => Ok((forward.remove.join(","), forward.set)),
+            other @ (Decision::Reply(_) | Decision::Wait) => Err(reply_of(other).0),
+        }
+    };
+    assert_eq!(at(&mut gate, "/admin"), Err(404));
+    assert_eq!(at(&mut gate, "/token?x=y"), Ok(("x-user-id".to_owned(), vec![])));
+}
+
+#[test]
+fn requests_wait_for_the_first_keys_and_cause_one_fetch() {
+    let key = key(Algorithm::Es256, 1);
+    let token = format!("Bearer {}", key.access_token(&claims()).unwrap());
+    let mut gate = gate_without_keys();
+    let headers = [("authorization", token.as_str())];
+    assert_eq!(decide(&mut gate, &headers), (Decision::Wait, Some(Fetch)));
+    assert_eq!(decide(&mut gate, &headers), (Decision::Wait, None));
+}
+
+#[test]
+fn a_token_with_a_newer_key_waits_for_the_refresh_and_a_second_one_does_not_cause_another() {
+    let (old, new) = (key(Algorithm::Es256, 1), key(Algorithm::Es256, 2));
+    let token = format!("Bearer {}", new.access_token(&claims()).unwrap());
+    let mut gate = gate_with(&[&old]);
+    let headers = [("authorization", token.as_str())];
+    assert_eq!(decide(&mut gate, &headers), (Decision::Wait, Some(Fetch)));
+    assert_eq!(gate.on_keys_event(NOW, Event::Fetched(Err(FetchFailed))), None);
+    assert_eq!(reply_of(decide(&mut gate, &headers).0).0, 401);
+}
+
+#[test]
+fn keys_past_their_stated_age_close_the_gate() {
+    let key = key(Algorithm::Es256, 1);
+    let token = format!("Bearer {}", key.access_token(&edited(|c| c.exp = NOW.plus(9999))).unwrap());
+    let mut gate = gate_with(&[&key]);
+    let request = Request::read([(":path", &b"/time/mcp"[..]), ("authorization", token.as_bytes())]).unwrap();
+    assert!(matches!(gate.decide(NOW.plus(3599), &request).0, Decision::Forward(_)));
+    assert_eq!(reply_of(gate.decide(NOW.plus(3600), &request).0).0, 503);
+}

@@ -1,0 +1,125 @@
+//! What the edge protects, parsed once from the filter's configuration.
+
+mod raw;
+
+use crate::jwks::cache::Limits;
+use crate::jwt::Algorithm;
+use crate::resource::ResourceUri;
+use crate::scope::Scope;
+
+/// A configuration that was understood in full.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Whose tokens are accepted.
+    pub issuer: Issuer,
+    /// How requests wait for keys.
+    pub waiting: Waiting,
+    resources: Vec<Resource>,
+    public_paths: Vec<PublicPath>,
+}
+
+/// An authorization server whose tokens are accepted.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    /// `iss`, byte for byte.
+    pub name: String,
+    /// Where its keys are.
+    pub jwks: JwksSource,
+    /// How its keys are kept fresh.
+    pub limits: Limits,
+    /// The algorithms its tokens may use; a key of another one is never asked.
+    pub algorithms: Vec<Algorithm>,
+    /// Seconds by which its clock may differ from ours; 0 to 60.
+    pub leeway: u64,
+}
+
+/// Where a key set is fetched: an HTTP GET to a cluster that Envoy knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JwksSource {
+    /// Name of the Envoy cluster.
+    pub cluster: String,
+    /// Value of the `Host` header.
+    pub authority: String,
+    /// Path of the document.
+    pub path: String,
+}
+
+/// How long and how many requests may wait for keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// Seconds until a waiting request gets 503.
+    pub seconds: u64,
+    /// Most requests that wait at the same time in one VM; the next one gets 503 at once.
+    pub requests: usize,
+}
+
+/// One protected resource: an MCP server.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// Its canonical URI, which is the audience of its tokens.
+    pub uri: ResourceUri,
+    /// The scope that covers all of it.
+    pub scope: Scope,
+}
+
+/// What a path means to the edge.
+#[derive(Debug, Clone, Copy)]
+pub enum Access<'a> {
+    /// Open to everyone.
+    Public,
+    /// Open to whoever has a token for this resource.
+    Protected(&'a Resource),
+    /// Nothing is here; the default.
+    Nothing,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum PublicPath {
+    Exact(String),
+    /// The text before `*`; the rest must be one segment.
+    OneSegmentBelow(String),
+}
+
+/// What is wrong with a configuration: the JSON path of the member, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {problem}")]
+pub struct PolicyError {
+    path: String,
+    problem: String,
+}
+
+impl Policy {
+    /// Parses the JSON configuration of the filter. Unknown members are refused: a misspelt rule must not be no rule.
+    ///
+    /// # Errors
+    /// The first mistake, with its place.
+    pub fn parse(configuration: &[u8]) -> Result<Self, PolicyError> {
+        raw::parse(configuration)
+    }
+
+    /// What `path` means. Compared byte for byte after Envoy's normalisation; one trailing slash is tolerated on a
+    /// protected path, because clients differ in it.
+    #[must_use]
+    pub fn access(&self, path: &[u8]) -> Access<'_> {
+        if self.public_paths.iter().any(|public| public.is(path)) {
+            return Access::Public;
+        }
+        let bare = path.strip_suffix(b"/").unwrap_or(path);
+        let found = self.resources.iter().find(|resource| resource.uri.path().as_bytes() == bare);
+        found.map_or(Access::Nothing, Access::Protected)
+    }
+}
+
+impl PublicPath {
+    fn is(&self, path: &[u8]) -> bool {
+        match self {
+            Self::Exact(exact) => path == exact.as_bytes(),
+            Self::OneSegmentBelow(parent) => path
+                .strip_prefix(parent.as_bytes())
+                .is_some_and(|segment| !segment.is_empty() && !segment.contains(&b'/')),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

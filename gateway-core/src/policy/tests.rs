@@ -1,0 +1,84 @@
+use super::*;
+
+fn configuration(edit: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
+    let mut value = serde_json::json!({
+        "issuers": [{ "issuer": "https://gw.example", "jwks": { "cluster": "auth", "path": "/jwks.json" } }],
+        "resources": [{ "uri": "https://gw.example/time/mcp", "scope": "mcp:time" }],
+        "public_paths": ["/token", "/register/*"],
+    });
+    edit(&mut value);
+    value.to_string().into_bytes()
+}
+
+#[test]
+fn a_path_is_public_protected_or_nothing() {
+    let policy = Policy::parse(&configuration(|_| ())).unwrap();
+    for path in ["/token", "/register/abc"] {
+        assert!(matches!(policy.access(path.as_bytes()), Access::Public), "{path}");
+    }
+    for path in ["/time/mcp", "/time/mcp/"] {
+        assert!(matches!(policy.access(path.as_bytes()), Access::Protected(_)), "{path}");
+    }
+}
+
+#[test]
+fn g_06_and_g_07_every_other_spelling_of_a_path_is_nothing() {
+    let policy = Policy::parse(&configuration(|_| ())).unwrap();
+    for path in [
+        "",
+        "/",
+        "*",
+        "/mcp",
+        "/Time/mcp",
+        "/time/mcp//",
+        "//time/mcp",
+        "/time/mcp;x=y",
+        "/time/..;/time/mcp",
+        "/time/mcp%00",
+        "/%74ime/mcp",
+        "/time\\mcp",
+        "http://gw.example/time/mcp",
+        "/token/",
+        "/TOKEN",
+        "/register/",
+        "/register/a/b",
+        "/register",
+        "/tokens",
+        "/time/mcp/x",
+    ] {
+        assert!(matches!(policy.access(path.as_bytes()), Access::Nothing), "{path}");
+    }
+    assert!(matches!(policy.access(b"/time/\xff"), Access::Nothing));
+}
+
+#[test]
+fn g_11_a_wrong_configuration_names_the_place_and_what_would_be_right() {
+    type Edit = fn(&mut serde_json::Value);
+    let cases: [(Edit, &str); 11] = [
+        (|c| c["isuers"] = "x".into(), "$: unknown field `isuers`"),
+        (|c| c["issuers"] = serde_json::json!([]), "$.issuers: expected exactly one issuer, got 0"),
+        (|c| c["issuers"][0]["issuer"] = "".into(), "$.issuers[0].issuer: expected the issuer"),
+        (
+            |c| c["issuers"][0]["algorithms"] = serde_json::json!(["HS256"]),
+            "$.issuers[0].algorithms: expected some of",
+        ),
+        (
+            |c| c["issuers"][0]["algorithms"] = serde_json::json!([]),
+            "$.issuers[0].algorithms: expected some of",
+        ),
+        (
+            |c| c["issuers"][0]["leeway_seconds"] = 61.into(),
+            "$.issuers[0].leeway_seconds: expected 0 to 60, got 61",
+        ),
+        (|c| c["issuers"][0]["jwks"]["path"] = "jwks".into(), "$.issuers[0].jwks.path: expected a path"),
+        (|c| c["issuers"][0]["jwks"]["max_age_seconds"] = 100.into(), "max_age_seconds: expected more than"),
+        (|c| c["resources"][0]["uri"] = "/time/mcp".into(), "$.resources[0].uri: expected a URI"),
+        (|c| c["resources"][0]["scope"] = "time".into(), "$.resources[0].scope: expected `mcp`"),
+        (|c| c["public_paths"][1] = "/a*/b".into(), "$.public_paths[1]: expected a path"),
+    ];
+    for (edit, expected) in cases {
+        let error = Policy::parse(&configuration(edit)).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    assert!(Policy::parse(b"").is_err() && Policy::parse(b"[]").is_err());
+}

@@ -1,0 +1,96 @@
+//! Answers that the edge gives itself.
+
+use crate::policy::Resource;
+
+/// A whole response: the request goes no further.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers; names in lower case, values visible ASCII.
+    pub headers: Vec<(&'static str, String)>,
+    /// A JSON body in the form of RFC 6749 §5.2: `error` and `error_description`.
+    pub body: String,
+}
+
+impl Reply {
+    /// 404: no resource and no public path has this name. It says the same to everyone.
+    #[must_use]
+    pub fn nothing_here() -> Self {
+        Self::new(404, "not_found", "There is nothing at this address.")
+    }
+
+    /// 400: the request can be read in more than one way.
+    #[must_use]
+    pub fn ambiguous(what: &str) -> Self {
+        Self::new(400, "invalid_request", what)
+    }
+
+    /// 401 without an error code: no token was sent (RFC 6750 §3.1). The challenge says where to get one (RFC 9728 §5.1).
+    #[must_use]
+    pub fn no_token(resource: &Resource) -> Self {
+        let challenge = Challenge { resource, error: None };
+        Self::new(401, "unauthorized", "Sign in to use this server.").with_challenge(&challenge)
+    }
+
+    /// 401 `invalid_token`: a token was sent and is not good here. Which check failed is not said.
+    #[must_use]
+    pub fn invalid_token(resource: &Resource) -> Self {
+        let challenge = Challenge { resource, error: Some("invalid_token") };
+        Self::new(401, "invalid_token", "The access token is not valid for this server.")
+            .with_challenge(&challenge)
+    }
+
+    /// 400 `invalid_request`: more than one credential (RFC 6750 §3.1).
+    #[must_use]
+    pub fn several_tokens(resource: &Resource) -> Self {
+        let challenge = Challenge { resource, error: Some("invalid_request") };
+        Self::new(400, "invalid_request", "Send one access token.").with_challenge(&challenge)
+    }
+
+    /// 403 `insufficient_scope`: the challenge names the scope that is needed, so that a client can step up.
+    #[must_use]
+    pub fn insufficient_scope(resource: &Resource) -> Self {
+        let challenge = Challenge { resource, error: Some("insufficient_scope") };
+        Self::new(403, "insufficient_scope", "The access token does not allow this.")
+            .with_challenge(&challenge)
+    }
+
+    /// 503: the keys to decide with are missing or too old. Closed, not open.
+    #[must_use]
+    pub fn cannot_decide_yet() -> Self {
+        let description = "Tokens cannot be checked at the moment; try again.";
+        let mut reply = Self::new(503, "temporarily_unavailable", description);
+        reply.headers.push(("retry-after", "1".to_owned()));
+        reply
+    }
+
+    fn new(status: u16, error: &str, description: &str) -> Self {
+        let body = serde_json::json!({ "error": error, "error_description": description }).to_string();
+        let headers =
+            vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
+        Self { status, headers, body }
+    }
+
+    fn with_challenge(mut self, challenge: &Challenge<'_>) -> Self {
+        self.headers.push(("www-authenticate", challenge.to_string()));
+        self
+    }
+}
+
+/// `WWW-Authenticate` with one `Bearer` challenge: real clients read the first scheme only, by simple patterns.
+struct Challenge<'a> {
+    resource: &'a Resource,
+    error: Option<&'a str>,
+}
+
+impl std::fmt::Display for Challenge<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Resource { uri, scope } = self.resource;
+        formatter.write_str("Bearer ")?;
+        if let Some(error) = self.error {
+            write!(formatter, "error=\"{error}\", ")?;
+        }
+        write!(formatter, "resource_metadata=\"{}\", scope=\"{scope}\"", uri.metadata_url())
+    }
+}

@@ -1,0 +1,173 @@
+//! A request as the edge sees it: one pass over the header map, bytes only.
+
+use crate::bearer::Authorization;
+
+/// The facts of a request that decisions are made from.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    path: &'a [u8],
+    authorization: Authorization<'a>,
+    credentials: Vec<&'a str>,
+    identity_claims: Vec<&'a str>,
+}
+
+/// Why the headers cannot be read in one way only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// A header that decides something is there twice; two readers could each take another one (G-02).
+    #[error("the header {0} is repeated")]
+    Repeated(&'static str),
+}
+
+/// Headers that must not be there twice.
+const SINGLE: [&str; 9] = [
+    ":authority",
+    "authorization",
+    "content-type",
+    "host",
+    "mcp-method",
+    "mcp-name",
+    "mcp-protocol-version",
+    "mcp-session-id",
+    "origin",
+];
+
+/// Headers that carry a client's own credentials; no MCP server ever gets them.
+const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+
+/// Headers by which the edge tells upstreams who is calling. A client that sends one is lying.
+pub(crate) const IDENTITY: [&str; 6] =
+    ["x-user-id", "x-user-name", "x-client-id", "x-token-id", "x-scopes", "x-edge-assertion"];
+
+/// Whole families that other gateways use for the same purpose, so that an upstream which trusts them is safe too (G-03).
+const IDENTITY_FAMILIES: [&str; 2] = ["x-user-", "x-auth-"];
+
+impl<'a> Request<'a> {
+    /// Reads all headers of a request, pseudo headers included. Names are in lower case, as Envoy gives them.
+    ///
+    /// # Errors
+    /// [`RequestError`]; the request is to be answered with 400.
+    pub fn read(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Self, RequestError> {
+        let mut request = Self {
+            path: b"",
+            authorization: Authorization::None,
+            credentials: vec![],
+            identity_claims: vec![],
+        };
+        let mut seen: Vec<&'static str> = Vec::with_capacity(SINGLE.len());
+        for (name, value) in headers {
+            if let Some(single) = SINGLE.iter().find(|single| **single == name) {
+                if seen.contains(single) {
+                    return Err(RequestError::Repeated(single));
+                }
+                seen.push(single);
+            }
+            request.note(name, value);
+        }
+        Ok(request)
+    }
+
+    fn note(&mut self, name: &'a str, value: &'a [u8]) {
+        match name {
+            ":path" => self.path = without_query(value),
+            "authorization" => self.authorization = Authorization::read(value),
+            _ => {}
+        }
+        if CREDENTIALS.contains(&name) {
+            push_once(&mut self.credentials, name);
+        } else if is_identity_claim(name) {
+            push_once(&mut self.identity_claims, name);
+        }
+    }
+
+    /// The path without its query, as it came after Envoy's normalisation.
+    #[must_use]
+    pub const fn path(&self) -> &'a [u8] {
+        self.path
+    }
+
+    /// What the client presents as its right to be here.
+    #[must_use]
+    pub const fn authorization(&self) -> Authorization<'a> {
+        self.authorization
+    }
+
+    /// The client's credential headers that are present, each name once.
+    #[must_use]
+    pub fn credentials(&self) -> &[&'a str] {
+        &self.credentials
+    }
+
+    /// The identity headers that the client sent, each name once.
+    #[must_use]
+    pub fn identity_claims(&self) -> &[&'a str] {
+        &self.identity_claims
+    }
+}
+
+fn is_identity_claim(name: &str) -> bool {
+    IDENTITY.contains(&name) || IDENTITY_FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
+fn push_once<'a>(names: &mut Vec<&'a str>, name: &'a str) {
+    if !names.contains(&name) {
+        names.push(name);
+    }
+}
+
+fn without_query(path: &[u8]) -> &[u8] {
+    path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<'a>(headers: &[(&'a str, &'a str)]) -> Result<Request<'a>, RequestError> {
+        Request::read(headers.iter().map(|(name, value)| (*name, value.as_bytes())))
+    }
+
+    #[test]
+    fn g_02_every_deciding_header_may_be_there_once() {
+        for name in SINGLE {
+            assert_eq!(
+                read(&[(name, "a"), ("x", "y"), (name, "a")]).err(),
+                Some(RequestError::Repeated(name))
+            );
+        }
+        assert!(read(&[("accept", "a"), ("accept", "b")]).is_ok());
+    }
+
+    #[test]
+    fn g_03_claimed_identity_is_noticed_in_every_form() {
+        let headers = [
+            ("x-user-id", "root"),
+            ("x-user-id", "root"),
+            ("x-user-email", "root@evil"),
+            ("x-auth-token", "t"),
+            ("x-edge-assertion", "a"),
+            ("x-users", "fine"),
+        ];
+        let names = ["x-user-id", "x-user-email", "x-auth-token", "x-edge-assertion"];
+        assert_eq!(read(&headers).unwrap().identity_claims(), names);
+    }
+
+    #[test]
+    fn the_path_ends_where_the_query_begins() {
+        for (path, expected) in
+            [("/time/mcp?access_token=x", "/time/mcp"), ("/a#b?c", "/a"), ("", ""), ("?", "")]
+        {
+            assert_eq!(read(&[(":path", path)]).unwrap().path(), expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn g_01_any_byte_in_any_header_is_read_without_a_panic() {
+        for byte in 0..=255_u8 {
+            let value = [byte, b' ', byte];
+            for name in [":path", "authorization", "cookie", "x-user-id", "origin"] {
+                assert!(Request::read([(name, value.as_slice())]).is_ok());
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Every call to the host, through the bytes API only: the string getters of the SDK panic on a header value that is
+//! not UTF-8, and see one value of a repeated header (G-01, G-02).
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use gateway_core::gate::Forward;
+use gateway_core::jwks::KeySet;
+use gateway_core::jwks::cache::FetchFailed;
+use gateway_core::policy::JwksSource;
+use gateway_core::reply::Reply;
+use gateway_core::time::UnixTime;
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{BufferType, Bytes, MapType, Status};
+
+/// A call that the host refused. Whoever meets one answers 503: closed, not open.
+#[derive(Debug)]
+pub(crate) struct Refused;
+
+impl From<Status> for Refused {
+    fn from(_: Status) -> Self {
+        Self
+    }
+}
+
+/// The present, by the host's clock.
+pub(crate) fn now() -> Result<UnixTime, Refused> {
+    let elapsed = hostcalls::get_current_time()?.duration_since(UNIX_EPOCH).map_err(|_| Refused)?;
+    Ok(UnixTime::from_secs(elapsed.as_secs()))
+}
+
+/// All headers of the current request, repeated ones repeated.
+pub(crate) fn request_headers() -> Result<Vec<(String, Bytes)>, Refused> {
+    Ok(hostcalls::get_map_bytes(MapType::HttpRequestHeaders)?)
+}
+
+/// Removes every copy of a header from the current request.
+pub(crate) fn remove_request_header(name: &str) -> Result<(), Refused> {
+    Ok(hostcalls::remove_map_value(MapType::HttpRequestHeaders, name)?)
+}
+
+/// Applies what was decided to the current request.
+pub(crate) fn change_request(forward: &Forward<'_>) -> Result<(), Refused> {
+    for name in &forward.remove {
+        remove_request_header(name)?;
+    }
+    for (name, value) in &forward.set {
+        hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value.as_bytes()))?;
+    }
+    Ok(())
+}
+
+/// Answers the current request.
+pub(crate) fn reply(reply: &Reply) -> Result<(), Refused> {
+    let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    Ok(hostcalls::send_http_response(u32::from(reply.status), headers, Some(reply.body.as_bytes()))?)
+}
+
+/// Lets the current request go on after it waited.
+pub(crate) fn resume() -> Result<(), Refused> {
+    Ok(hostcalls::resume_http_request()?)
+}
+
+/// Makes `context` the one that the calls above speak about. Fails when the request is gone.
+pub(crate) fn enter(context: u32) -> Result<(), Refused> {
+    Ok(hostcalls::set_effective_context(context)?)
+}
+
+/// How often [`super::root::Root`] is woken up.
+pub(crate) fn tick_every(period: Duration) -> Result<(), Refused> {
+    Ok(hostcalls::set_tick_period(period)?)
+}
+
+/// The filter's configuration, as the operator wrote it.
+pub(crate) fn configuration() -> Result<Bytes, Refused> {
+    Ok(hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX)?.unwrap_or_default())
+}
+
+/// Starts to fetch a key set; the answer arrives as an HTTP call response.
+pub(crate) fn fetch_jwks(source: &JwksSource, timeout: Duration) -> Result<(), Refused> {
+    let headers = vec![
+        (":method", "GET"),
+        (":path", source.path.as_str()),
+        (":authority", source.authority.as_str()),
+        ("accept", "application/jwk-set+json, application/json"),
+    ];
+    hostcalls::dispatch_http_call(&source.cluster, headers, None, vec![], timeout)?;
+    Ok(())
+}
+
+/// The key set that the current HTTP call brought; `body_size` is what the host announced.
+pub(crate) fn fetched_jwks(body_size: usize) -> Result<KeySet, FetchFailed> {
+    let failed = |_| FetchFailed;
+    let headers = hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).map_err(failed)?;
+    let is_ok = headers.iter().any(|(name, value)| name == ":status" && value == b"200");
+    if !is_ok || body_size > KeySet::MAX_BYTES {
+        return Err(FetchFailed);
+    }
+    let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, body_size).map_err(failed)?;
+    KeySet::parse(&body.ok_or(FetchFailed)?).map_err(|_| FetchFailed)
+}

@@ -11,7 +11,10 @@ pub const EXIT_USAGE: u8 = 64;
 pub const EXIT_UNAVAILABLE: u8 = 69;
 
 /// Says on standard error why `program` cannot go on, and gives its exit code.
-#[expect(clippy::print_stderr, reason = "the last words of a program go to its terminal, whatever the log level is")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the last words of a program go to its terminal, whatever the log level is"
+)]
 pub fn fail(program: &str, code: u8, reason: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("{program}: {reason}");
     ExitCode::from(code)

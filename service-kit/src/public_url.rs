@@ -56,6 +56,18 @@ impl PublicUrl {
     }
 }
 
+impl Default for PublicUrl {
+    /// `http://localhost:8080`: a gateway on one's own machine.
+    fn default() -> Self {
+        Self {
+            origin: "http://localhost:8080".to_owned(),
+            host: "localhost".to_owned(),
+            port: 8080,
+            is_https: false,
+        }
+    }
+}
+
 impl fmt::Display for PublicUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.origin)

@@ -84,6 +84,12 @@ impl<'a, S: Strings> Reader<'a, S> {
         self.optional(name, expected).unwrap_or(default)
     }
 
+    /// The setting `name`, or `default` when it is absent; a mistake is told in the words of the type's own error.
+    pub fn explained<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, default: T) -> T {
+        let Some(raw) = self.strings.get(name) else { return default };
+        self.keep(name, raw.trim().parse()).unwrap_or(default)
+    }
+
     /// A secret: from `name`, or from the file that `{name}_FILE` names (trailing line end removed).
     /// Its value never appears in a mistake.
     pub fn secret(&mut self, name: &str) -> Option<String> {
@@ -140,7 +146,10 @@ mod tests {
         assert_eq!(reader.or::<u64>("LIFETIME", 900, "seconds"), 900);
         assert_eq!(reader.optional::<String>("NAME", "a name").as_deref(), Some("ok"));
         let mistakes = reader.finish().unwrap_err().to_string();
-        assert_eq!(mistakes, "PORT: expected a port number, got \"eighty\"\nLIFETIME: expected seconds, got \"-1\"");
+        assert_eq!(
+            mistakes,
+            "PORT: expected a port number, got \"eighty\"\nLIFETIME: expected seconds, got \"-1\""
+        );
     }
 
     #[test]

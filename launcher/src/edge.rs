@@ -1,0 +1,135 @@
+//! Envoy's bootstrap: the template in `envoy/`, filled in.
+
+use std::collections::BTreeMap;
+
+use gateway_core::policy::{Policy, PolicyError};
+use gateway_core::resource::{ResourceUri, ServerName};
+use serde_json::{Value, json};
+
+use crate::settings::Settings;
+
+/// Why the bootstrap could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EdgeError {
+    /// The filter would refuse the configuration that was made for it.
+    #[error("the filter's configuration is not valid: {0}")]
+    Policy(#[from] PolicyError),
+    /// The template has a `${NAME}` that nothing fills.
+    #[error("ENVOY_TEMPLATE: nothing is known for ${{{0}}}")]
+    UnknownPlaceholder(String),
+}
+
+/// The configuration of the filter: whose tokens, which resources, which public paths.
+/// Checked by the parser that the filter itself uses.
+///
+/// # Errors
+/// [`EdgeError::Policy`].
+pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Result<String, EdgeError> {
+    let origin = settings.public_url.as_str();
+    let uris: Vec<(ResourceUri, &ServerName)> =
+        servers.iter().map(|server| (ResourceUri::of_server(origin, server), server)).collect();
+    let resources: Vec<Value> = uris
+        .iter()
+        .map(|(uri, server)| json!({ "uri": uri.as_str(), "scope": format!("mcp:{server}") }))
+        .collect();
+    let oauth =
+        ["/.well-known/oauth-authorization-server", "/jwks.json", "/register", "/authorize", "/token"];
+    let public_paths: Vec<String> =
+        oauth.map(str::to_owned).into_iter().chain(uris.iter().map(|(uri, _)| uri.metadata_path())).collect();
+    let configuration = json!({
+        "issuers": [{
+            "issuer": origin,
+            "jwks": { "cluster": "auth-service", "path": "/jwks.json" },
+            "leeway_seconds": settings.token_leeway,
+        }],
+        "resources": resources,
+        "public_paths": public_paths,
+    })
+    .to_string();
+    Policy::parse(configuration.as_bytes())?;
+    Ok(configuration)
+}
+
+/// Fills in `template`. Each `${NAME}` becomes a JSON value, which is a YAML value too: nothing can break out of it.
+///
+/// # Errors
+/// [`EdgeError`].
+pub fn bootstrap(template: &str, settings: &Settings, servers: &[ServerName]) -> Result<String, EdgeError> {
+    let mut values = BTreeMap::from([
+        ("FILTER_CONFIG".to_owned(), json!(filter_configuration(settings, servers)?)),
+        ("FILTER_WASM".to_owned(), json!(settings.filter_wasm)),
+    ]);
+    let addresses = [
+        ("GATEWAY", settings.gateway_bind),
+        ("ADMIN", settings.admin_bind),
+        ("AUTH", settings.auth_bind),
+        ("BRIDGE", settings.bridge_bind),
+    ];
+    for (name, bind) in addresses {
+        values.insert(format!("{name}_ADDRESS"), json!(bind.ip().to_string()));
+        values.insert(format!("{name}_PORT"), json!(bind.port()));
+    }
+    fill_in(template, &values)
+}
+
+fn fill_in(template: &str, values: &BTreeMap<String, Value>) -> Result<String, EdgeError> {
+    let mut filled = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("${") {
+        let Some((name, behind)) = after.split_once('}') else { break };
+        filled.push_str(before);
+        match values.get(name) {
+            Some(value) => filled.push_str(&value.to_string()),
+            // The template's comments speak of "${…}" too.
+            None if name == "…" => filled.push_str("${…}"),
+            None => return Err(EdgeError::UnknownPlaceholder(name.to_owned())),
+        }
+        rest = behind;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn settings() -> Settings {
+        let env: BTreeMap<String, String> = BTreeMap::new();
+        Settings::read(&env, PathBuf::new()).unwrap()
+    }
+
+    fn servers() -> Vec<ServerName> {
+        vec!["everything".parse().unwrap(), "time".parse().unwrap()]
+    }
+
+    #[test]
+    fn every_server_is_protected_and_its_metadata_is_public() {
+        let configuration: Value =
+            serde_json::from_str(&filter_configuration(&settings(), &servers()).unwrap()).unwrap();
+        let expected = json!([
+            { "uri": "http://localhost:8080/everything/mcp", "scope": "mcp:everything" },
+            { "uri": "http://localhost:8080/time/mcp", "scope": "mcp:time" },
+        ]);
+        assert_eq!(configuration["resources"], expected);
+        let public = configuration["public_paths"].to_string();
+        assert!(public.contains("/.well-known/oauth-protected-resource/time/mcp"));
+        assert!(!public.contains("\"/time/mcp\""));
+    }
+
+    #[test]
+    fn the_template_in_the_repository_is_filled_in_completely() {
+        let template = include_str!("../../envoy/envoy.yaml");
+        let bootstrap = bootstrap(template, &settings(), &servers()).unwrap();
+        assert!(bootstrap.contains("port_value: 9901") && bootstrap.contains("address: \"127.0.0.1\""));
+        assert!(!bootstrap.replace("${…}", "").contains("${"));
+    }
+
+    #[test]
+    fn an_unknown_placeholder_is_named() {
+        let error = bootstrap("a: ${NOTHING}", &settings(), &servers()).unwrap_err().to_string();
+        assert_eq!(error, "ENVOY_TEMPLATE: nothing is known for ${NOTHING}");
+    }
+}

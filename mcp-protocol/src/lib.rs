@@ -1,1 +1,16 @@
-//! x
+//! The words of MCP (Model Context Protocol), without IO, clock, randomness or logging: bytes in, values out.
+//!
+//! - [`jsonrpc`]: one JSON-RPC message, classified without touching its text, so that it can be relayed byte for byte;
+//! - [`params`]: the few members of `params` that a gateway has to read;
+//! - [`version`] and [`era`]: the protocol revisions, and which of the two eras an HTTP request belongs to;
+//! - [`headers`] and [`error`]: the standard header names, error codes and error answers.
+//!
+//! Everything here takes bytes from people who may be hostile. What two readers could understand in two ways
+//! (a key twice, a key in another case, two documents in one body) is refused, never guessed.
+
+pub mod era;
+pub mod error;
+pub mod headers;
+pub mod jsonrpc;
+pub mod params;
+pub mod version;

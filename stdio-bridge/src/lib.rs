@@ -1,1 +1,22 @@
-//! x
+//! Serves MCP servers that speak stdio as Streamable HTTP: each entry of `mcp.json` at `/{name}/mcp`.
+//!
+//! # Theory of operation
+//!
+//! Three layers, each of which knows only the one below:
+//!
+//! - `http`: who may ask, which era, which session; how an answer is written (JSON or server-sent events);
+//! - [`session`]: which caller owns which child process, and how many there may be;
+//! - [`process`]: one task per child that owns the process, its pipes and the table of open requests. Everybody
+//!   else holds a cheap handle. A request brings its own reply channel along, so when the task ends, every waiter
+//!   is told; there is no shared table that could forget one.
+//!
+//! Messages are relayed as the text that was read. The bridge sees no tokens: it trusts the identity headers of the
+//! edge (`x-user-id`, `x-client-id`) and binds sessions to them.
+
+pub mod app;
+pub mod config;
+mod http;
+pub mod process;
+pub mod serve;
+pub mod session;
+pub mod settings;

@@ -1,0 +1,98 @@
+//! A flat look into one JSON object: chosen members as raw text, everything else skipped.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::ParseError;
+
+/// A member's value, as raw JSON.
+pub(crate) type Member<'a> = &'a RawValue;
+
+/// The members `keys` of the one JSON object that `text` holds; `None` for those that are not there.
+pub(crate) fn read_object<'a, const N: usize>(
+    text: &'a str,
+    keys: [&'static str; N],
+) -> Result<[Option<Member<'a>>; N], ParseError> {
+    match text.bytes().next() {
+        Some(b'{') => {}
+        Some(b'[') => return Err(ParseError::Batch),
+        _ => return Err(not_an_object(text)),
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let members = reader.deserialize_map(Members { keys }).map_err(|error| syntax(&error))?;
+    reader.end().map_err(|error| syntax(&error))?;
+    members
+}
+
+fn not_an_object(text: &str) -> ParseError {
+    serde_json::from_str::<IgnoredAny>(text).map_or_else(|error| syntax(&error), |_| ParseError::NotAnObject)
+}
+
+fn syntax(error: &serde_json::Error) -> ParseError {
+    ParseError::Syntax { line: error.line(), column: error.column() }
+}
+
+struct Members<const N: usize> {
+    keys: [&'static str; N],
+}
+
+impl<'de, const N: usize> Visitor<'de> for Members<N> {
+    /// The inner result is the verdict on the keys; the outer one is about JSON syntax and comes first.
+    type Value = Result<[Option<Member<'de>>; N], ParseError>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = [None; N];
+        let mut verdict = Ok(());
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            let known =
+                self.keys.iter().zip(found.iter_mut()).find(|(name, _)| name.eq_ignore_ascii_case(&key.0));
+            let Some((name, place)) = known else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let value = map.next_value()?;
+            if key.0 != *name {
+                verdict = verdict.and(Err(ParseError::CaseVariant(name)));
+            } else if place.replace(value).is_some() {
+                verdict = verdict.and(Err(ParseError::Duplicate(name)));
+            }
+        }
+        Ok(verdict.map(|()| found))
+    }
+}
+
+/// A JSON string that borrows its text where it has no escapes.
+pub(super) struct Text<'a>(Cow<'a, str>);
+
+impl<'a> Text<'a> {
+    /// The text of a JSON string; `None` for any other value.
+    pub(super) fn read(value: &'a RawValue) -> Option<Cow<'a, str>> {
+        serde_json::from_str::<Self>(value.get()).ok().map(|text| text.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Text<'de>;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a string")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Reader)
+    }
+}

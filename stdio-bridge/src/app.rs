@@ -1,0 +1,64 @@
+//! The composition root: settings in, a router and a way to end out.
+
+use std::sync::Arc;
+
+use axum::Router;
+use service_kit::random::Rng;
+
+use crate::config::Servers;
+use crate::http;
+use crate::process::Supervisor;
+use crate::session::Sessions;
+use crate::settings::{AccessSettings, Limits, Settings};
+
+/// The bridge, without a port.
+#[derive(Debug)]
+pub struct Bridge {
+    pub(crate) access: AccessSettings,
+    pub(crate) limits: Limits,
+    pub(crate) servers: Servers,
+    pub(crate) sessions: Arc<Sessions>,
+    supervisor: Supervisor,
+}
+
+impl Bridge {
+    /// A bridge that has no sessions yet.
+    #[must_use]
+    pub fn new(settings: Settings, rng: Arc<dyn Rng>) -> Arc<Self> {
+        let Settings { bind: _, access, limits, servers } = settings;
+        let supervisor = Supervisor::default();
+        let sessions = Sessions::new(limits, supervisor.clone(), rng);
+        Arc::new(Self { access, limits, servers, sessions, supervisor })
+    }
+
+    /// The routes of the bridge.
+    pub fn router(self: &Arc<Self>) -> Router {
+        http::router(Arc::clone(self))
+    }
+
+    /// Whether the bridge still takes new sessions.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.supervisor.stop.is_cancelled()
+    }
+
+    /// How many sessions there are.
+    #[must_use]
+    pub fn session_count(&self) -> usize {
+        self.sessions.count()
+    }
+
+    /// Ends all sessions and waits until every child is reaped. It takes as long as the slowest child, at most
+    /// [`Limits::exit_grace`] and [`Limits::terminate_grace`]; [`Bridge::kill`] makes it short.
+    pub async fn stop(&self) {
+        self.supervisor.stop.cancel();
+        self.supervisor.tracker.close();
+        self.supervisor.tracker.wait().await;
+    }
+
+    /// Kills all children now.
+    pub fn kill(&self) {
+        self.supervisor.stop.cancel();
+        self.supervisor.kill.cancel();
+    }
+}

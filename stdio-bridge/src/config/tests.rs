@@ -1,0 +1,77 @@
+//! What an `mcp.json` may say, and what is said about one that is wrong.
+
+use super::*;
+
+fn environment() -> BTreeMap<String, String> {
+    [("PATH", "/usr/bin:/bin"), ("HOME", "/home/u"), ("SECRET", "s"), ("LD_PRELOAD", "x.so")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+}
+
+fn mistakes(text: &str) -> Vec<String> {
+    Servers::parse(text, &environment()).unwrap_err()
+}
+
+#[test]
+fn a_server_is_found_and_starts_with_nothing_but_its_own_environment() {
+    let text = r#"{"mcpServers":{"files":{"type":"stdio","command":"sh","args":["-c","a b"],"env":{"TOKEN":"t"},"cwd":"/"}}}"#;
+    let servers = Servers::parse(text, &environment()).unwrap();
+    let launch = servers.get("files").unwrap();
+    assert!(launch.program.is_absolute());
+    assert_eq!(launch.arguments, ["-c", "a b"]);
+    assert_eq!(launch.directory.as_deref(), Some(Path::new("/")));
+    let names: Vec<&str> = launch.environment.keys().map(String::as_str).collect();
+    assert_eq!(names, ["HOME", "PATH", "TOKEN"], "I-02: neither SECRET nor LD_PRELOAD");
+}
+
+#[test]
+fn every_mistake_has_its_place_and_all_are_told() {
+    let text = r#"{"mcpServers":{
+        "a":{"command":"sh","comand":"x"},
+        "b":{"command":"no-such-program-here"},
+        "c":{"url":"https://mcp.example/mcp"},
+        "d":{"args":"x"},
+        "e":{"command":"sh","env":{"N":1}},
+        "f":{"command":"sh","cwd":"/no/such/place"},
+        "G":{"command":"sh"},
+        "h":{"command":"sh"},"h":{"command":"sh"},
+        "i":{"type":"http","command":"sh"},
+        "j":{"command":"sh","command":"sh"},
+        "k":7
+    },"other":1}"#;
+    let told = mistakes(text).join("\n");
+    for part in [
+        "mcpServers.a.comand: unknown member; expected command, args, env, cwd",
+        "mcpServers.b.command: there is no program \"no-such-program-here\" on the PATH",
+        "mcpServers.c.url: remote servers are not served yet",
+        "mcpServers.d.args: expected a list of strings",
+        "mcpServers.d.command: expected the program to start",
+        "mcpServers.e.env: expected an object whose values are strings",
+        "mcpServers.f.cwd: /no/such/place is not a directory",
+        "mcpServers.G: expected a name of a-z, 0-9, _ and -",
+        "mcpServers.h: there are two servers with this name",
+        "mcpServers.i.type: expected \"stdio\"",
+        "mcpServers.j.command: this member is there twice",
+        "mcpServers.k: expected an object such as",
+        "other: unknown member; expected mcpServers",
+    ] {
+        assert!(told.contains(part), "\"{part}\" is missing in:\n{told}");
+    }
+}
+
+#[test]
+fn a_file_without_servers_says_what_is_expected() {
+    assert!(mistakes("{}").join("").contains("mcpServers: expected an object"));
+    assert!(mistakes("[]").join("").contains("expected {\"mcpServers\""));
+    assert!(mistakes("").join("").contains("expected {\"mcpServers\""));
+}
+
+#[test]
+fn names_are_safe_in_urls() {
+    for name in ["a", "0", "time", "my-server_2", "x".repeat(64).as_str()] {
+        assert!(ServerName::parse(name).is_some(), "{name}");
+    }
+    for name in ["", "-a", "_a", "A", "a.b", "a/b", "..", "a b", "é", "x".repeat(65).as_str()] {
+        assert!(ServerName::parse(name).is_none(), "{name}");
+    }
+}

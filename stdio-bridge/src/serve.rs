@@ -1,0 +1,93 @@
+//! `stdio-bridge serve`: bind, serve, and end without leaving anything behind.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use service_kit::lifecycle::{EXIT_UNAVAILABLE, Shutdown};
+use service_kit::random::SystemRng;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::Bridge;
+use crate::settings::Settings;
+
+/// Why the bridge cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is not to be had.
+    #[error("cannot listen on {address}: {error}; set BRIDGE_BIND to another address or port")]
+    Bind {
+        /// The address of `BRIDGE_BIND`.
+        address: SocketAddr,
+        /// What the operating system says.
+        error: io::Error,
+    },
+    /// The signals cannot be handled.
+    #[error("cannot handle signals: {0}")]
+    Signals(#[source] io::Error),
+    /// The port has failed.
+    #[error("cannot serve: {0}")]
+    Serve(#[source] io::Error),
+}
+
+impl ServeError {
+    /// The exit code that says it.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        EXIT_UNAVAILABLE
+    }
+}
+
+/// How long connections get to end after every child has.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+/// A peer that acknowledges nothing for this time is gone (pulled cable, killed machine).
+const PEER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Serves until SIGTERM or SIGINT; a second signal kills the children at once.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn serve(settings: Settings) -> Result<(), ServeError> {
+    let address = settings.bind;
+    let mut shutdown = Shutdown::install().map_err(ServeError::Signals)?;
+    let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Bind { address, error })?;
+    let bridge = Bridge::new(settings, Arc::new(SystemRng));
+    let names: Vec<&str> = bridge.servers.names().collect();
+    tracing::info!(%address, servers = names.join(" "), "serving");
+
+    let draining = CancellationToken::new();
+    let server = axum::serve(listener.tap_io(prepare), bridge.router())
+        .with_graceful_shutdown(draining.clone().cancelled_owned());
+    let mut server = tokio::spawn(server.into_future());
+    tokio::select! {
+        signal = shutdown.requested() => tracing::info!(signal, "stopping"),
+        ended = &mut server => return ended.map_err(io::Error::other).flatten().map_err(ServeError::Serve),
+    }
+    draining.cancel();
+    tokio::select! {
+        () = bridge.stop() => {}
+        signal = shutdown.requested() => {
+            tracing::warn!(signal, "killing all servers");
+            bridge.kill();
+            bridge.stop().await;
+        }
+    }
+    if timeout(LAST_ANSWERS, server).await.is_err() {
+        tracing::warn!("some connections did not end in time");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What a connection without these options only costs, is speed and memory; so failing to set them is no error.
+fn prepare(connection: &mut TcpStream) {
+    let socket = socket2::SockRef::from(&*connection);
+    let done = socket.set_tcp_nodelay(true).and_then(|()| socket.set_tcp_user_timeout(Some(PEER_TIMEOUT)));
+    if let Err(error) = done {
+        tracing::debug!(%error, "cannot set options of a connection");
+    }
+}

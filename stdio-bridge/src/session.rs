@@ -1,0 +1,57 @@
+//! Legacy sessions: which caller owns which child, and how many there may be.
+
+mod id;
+mod seats;
+mod table;
+
+use std::sync::Arc;
+
+use crate::config::ServerName;
+use crate::process::{Process, StartError};
+
+pub use id::SessionId;
+pub use table::{Sessions, Starting};
+
+/// Whom a session belongs to. A session id is no proof of anything: each request must come from the same owner
+/// (security best practices, "Session Hijacking").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The server whose address was used.
+    pub server: ServerName,
+    /// `x-user-id`; `None` where the bridge runs without an edge.
+    pub user: Option<Arc<str>>,
+    /// `x-client-id`.
+    pub client: Option<Arc<str>>,
+}
+
+/// One session: an owner and their child.
+#[derive(Debug)]
+pub struct Session {
+    owner: Owner,
+    process: Process,
+}
+
+impl Session {
+    /// The child. It ends when its session is removed and nobody uses it any more.
+    #[must_use]
+    pub const fn process(&self) -> &Process {
+        &self.process
+    }
+}
+
+/// Why there is no new session.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// All sessions are taken (`MCP_MAX_SESSIONS`), or the bridge is shutting down.
+    #[error("there are too many sessions; try again later")]
+    Full,
+    /// The user has too many (`MCP_MAX_SESSIONS_PER_USER`).
+    #[error("this user has too many sessions; end one, or try again later")]
+    FullForUser,
+    /// The child does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// There was no randomness for the session id.
+    #[error(transparent)]
+    NoEntropy(#[from] service_kit::random::NoEntropy),
+}

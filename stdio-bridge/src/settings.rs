@@ -1,0 +1,224 @@
+//! The settings of the bridge, read once from the environment.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use service_kit::public_url::PublicUrl;
+use service_kit::settings::{Reader, Strings};
+
+use crate::config::Servers;
+
+/// Everything the bridge has to know before it binds its port.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `BRIDGE_BIND`: where the bridge listens.
+    pub bind: SocketAddr,
+    /// Whom the bridge answers.
+    pub access: AccessSettings,
+    /// How much of everything there may be.
+    pub limits: Limits,
+    /// The servers of `MCP_CONFIG`.
+    pub servers: Servers,
+}
+
+/// Whom the bridge answers.
+#[derive(Debug, Clone)]
+pub struct AccessSettings {
+    /// `PUBLIC_URL`: its host is an allowed `Host` and origin, beside loopback.
+    pub public_url: PublicUrl,
+    /// `BRIDGE_ALLOWED_ORIGINS`: further web origins that may call, in canonical form.
+    pub origins: Vec<Origin>,
+    /// `BRIDGE_REQUIRE_IDENTITY`: refuse requests without `x-user-id`.
+    pub require_identity: bool,
+}
+
+/// Bounds. Every queue, wait and count of the bridge ends at one of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// `MCP_SESSION_IDLE_SECONDS`: a session without requests ends after this time.
+    pub idle: Duration,
+    /// An open GET stream keeps a session without requests alive for this time at most.
+    pub idle_with_stream: Duration,
+    /// `MCP_REQUEST_TIMEOUT_SECONDS`: a request without answer fails after this time.
+    pub request_timeout: Duration,
+    /// A POST without an answer so far becomes an event stream after this time, so that nobody on the way gives up.
+    pub patience: Duration,
+    /// Between two signs of life on an event stream.
+    pub keep_alive: Duration,
+    /// `MCP_MAX_SESSIONS`: sessions, and so child processes, in all.
+    pub max_sessions: usize,
+    /// `MCP_MAX_SESSIONS_PER_USER`: sessions of one `x-user-id`.
+    pub max_sessions_per_user: usize,
+    /// `MCP_MAX_MESSAGE_BYTES`: one message, in either direction.
+    pub max_message_bytes: usize,
+    /// From closing a child's stdin to SIGTERM.
+    pub exit_grace: Duration,
+    /// From SIGTERM to SIGKILL.
+    pub terminate_grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(30 * 60),
+            idle_with_stream: Duration::from_secs(12 * 60 * 60),
+            request_timeout: Duration::from_secs(5 * 60),
+            patience: Duration::from_secs(5),
+            keep_alive: Duration::from_secs(15),
+            max_sessions: 256,
+            max_sessions_per_user: 16,
+            max_message_bytes: 16 * 1024 * 1024,
+            exit_grace: Duration::from_secs(2),
+            terminate_grace: Duration::from_secs(3),
+        }
+    }
+}
+
+/// A web origin (RFC 6454): scheme, host and port, as browsers write it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    /// The origin, as browsers write it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Origin {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let origin = url::Url::parse(text).map_err(|_| ())?.origin();
+        let canonical = origin.ascii_serialization();
+        if origin.is_tuple() && text.trim_end_matches('/') == canonical {
+            Ok(Self(canonical))
+        } else {
+            Err(())
+        }
+    }
+}
+
+impl Settings {
+    /// Reads all settings and `mcp.json`. `None` when one is wrong; `reader` then holds every mistake.
+    pub fn read<S: Strings>(environment: &S, reader: &mut Reader<'_, S>) -> Option<Self> {
+        let bind = reader.or(
+            "BRIDGE_BIND",
+            SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)),
+            "an address and port such as 127.0.0.1:3000",
+        );
+        let access = AccessSettings::read(reader);
+        let limits = Limits::read(reader);
+        let path: PathBuf = reader.or("MCP_CONFIG", PathBuf::from("mcp.json"), "a file such as mcp.json");
+        let servers = Servers::load(&path, environment, reader);
+        Some(Self { bind, access: access?, limits, servers: servers? })
+    }
+}
+
+impl AccessSettings {
+    fn read<S: Strings>(reader: &mut Reader<'_, S>) -> Option<Self> {
+        let public_url: String = reader.or("PUBLIC_URL", "http://localhost:8080".to_owned(), "an origin");
+        let public_url = reader.keep("PUBLIC_URL", public_url.parse());
+        let list: Option<String> = reader.optional("BRIDGE_ALLOWED_ORIGINS", "origins");
+        let mut origins = Vec::new();
+        for text in
+            list.iter().flat_map(|list| list.split(',')).map(str::trim).filter(|text| !text.is_empty())
+        {
+            match text.parse() {
+                Ok(origin) => origins.push(origin),
+                Err(()) => reader.mistake(
+                    "BRIDGE_ALLOWED_ORIGINS",
+                    format!(
+                        "expected origins such as https://app.example, separated by commas, got \"{}\"",
+                        text.escape_debug()
+                    ),
+                ),
+            }
+        }
+        let require_identity = reader.or("BRIDGE_REQUIRE_IDENTITY", false, "true or false");
+        Some(Self { public_url: public_url?, origins, require_identity })
+    }
+}
+
+impl Limits {
+    fn read<S: Strings>(reader: &mut Reader<'_, S>) -> Self {
+        let default = Self::default();
+        Self {
+            idle: seconds(reader, "MCP_SESSION_IDLE_SECONDS", default.idle),
+            request_timeout: seconds(reader, "MCP_REQUEST_TIMEOUT_SECONDS", default.request_timeout),
+            max_sessions: count(reader, "MCP_MAX_SESSIONS", default.max_sessions),
+            max_sessions_per_user: count(reader, "MCP_MAX_SESSIONS_PER_USER", default.max_sessions_per_user),
+            max_message_bytes: count(reader, "MCP_MAX_MESSAGE_BYTES", default.max_message_bytes),
+            ..default
+        }
+    }
+}
+
+/// Longest time that can be set: 30 days. Longer ones are mistakes, and could overflow the clock.
+const LONGEST_SECONDS: u64 = 30 * 24 * 60 * 60;
+
+fn seconds<S: Strings>(reader: &mut Reader<'_, S>, name: &str, default: Duration) -> Duration {
+    let Some(given) = reader.optional::<NonZeroU64>(name, "a whole number of seconds above 0") else {
+        return default;
+    };
+    if given.get() > LONGEST_SECONDS {
+        reader.mistake(name, format!("expected at most {LONGEST_SECONDS} seconds, got {given}"));
+    }
+    Duration::from_secs(given.get())
+}
+
+fn count<S: Strings>(reader: &mut Reader<'_, S>, name: &str, default: usize) -> usize {
+    reader.optional::<NonZeroUsize>(name, "a whole number above 0").map_or(default, NonZeroUsize::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn mistakes(settings: &[(&str, &str)]) -> String {
+        let map: BTreeMap<String, String> =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut reader = Reader::new(&map);
+        assert!(Settings::read(&map, &mut reader).is_none());
+        reader.finish().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let told = mistakes(&[
+            ("BRIDGE_BIND", "3000"),
+            ("PUBLIC_URL", "https://gateway.example/path"),
+            ("BRIDGE_ALLOWED_ORIGINS", "https://a.example, nonsense"),
+            ("BRIDGE_REQUIRE_IDENTITY", "yes"),
+            ("MCP_MAX_SESSIONS", "0"),
+            ("MCP_SESSION_IDLE_SECONDS", "99999999999"),
+            ("MCP_CONFIG", "/nonexistent/mcp.json"),
+        ]);
+        for name in [
+            "BRIDGE_BIND",
+            "PUBLIC_URL",
+            "BRIDGE_ALLOWED_ORIGINS",
+            "BRIDGE_REQUIRE_IDENTITY",
+            "MCP_MAX_SESSIONS",
+            "MCP_SESSION_IDLE_SECONDS",
+            "MCP_CONFIG",
+        ] {
+            assert!(told.lines().any(|line| line.starts_with(name)), "{name} is missing in:\n{told}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port_only() {
+        assert_eq!("https://app.example".parse(), Ok(Origin("https://app.example".to_owned())));
+        for text in
+            ["app.example", "null", "https://app.example/x", "file:///x", "https://a.example:443", "*"]
+        {
+            assert_eq!(text.parse::<Origin>(), Err(()), "{text}");
+        }
+    }
+}

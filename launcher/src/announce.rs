@@ -7,15 +7,16 @@ use crate::stack::{SignIn, Stack};
 pub fn text(stack: &Stack) -> String {
     let url = &stack.settings().public_url;
     let width = stack.servers().iter().map(|server| server.as_str().len()).max().unwrap_or_default();
-    let servers: String = stack
+    let servers: Vec<String> = stack
         .servers()
         .iter()
         .map(|name| format!("    {:width$}  {url}/{name}/mcp\n", name.as_str()))
         .collect();
     let connect = stack.servers().first().map(|name| connect(&format!("{url}/{name}/mcp"), name.as_str()));
     format!(
-        "\n  The gateway is up at {url}\n\n  MCP servers\n{servers}\n  Sign in\n{}\n  Connect a client\n{}\n  Logs are in \
+        "\n  The gateway is up at {url}\n\n  MCP servers\n{}\n  Sign in\n{}\n  Connect a client\n{}\n  Logs are in \
          {}. Ctrl-C stops everything.\n",
+        servers.concat(),
         sign_in(stack.sign_in()),
         connect.unwrap_or_default(),
         stack.settings().log_dir.display()

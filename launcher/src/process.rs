@@ -108,3 +108,13 @@ impl Program {
         self.child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw)
     }
 }
+
+/// Sends SIGINT to `child`, as a terminal does at Ctrl-C.
+///
+/// # Errors
+/// When it has ended already.
+pub fn interrupt(child: &Child) -> std::io::Result<()> {
+    let gone = || std::io::Error::from(std::io::ErrorKind::NotFound);
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).ok_or_else(gone)?;
+    Ok(kill(Pid::from_raw(pid), Signal::SIGINT)?)
+}

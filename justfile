@@ -1,0 +1,66 @@
+# Every command of the project. People and CI run the same recipes: `npx -y rust-just <recipe>` needs no installation.
+
+set dotenv-load
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+wasm := "target/wasm32-wasip1/wasm/wasm_filter.wasm"
+
+# List the recipes
+default:
+    @just --list --justfile {{ justfile() }}
+
+# Install what is missing into .tools/: wasm target, Envoy, MCP servers
+setup:
+    @tools/setup.sh
+
+# Compile the filter
+wasm:
+    @cargo build --quiet --locked --package wasm-filter --target wasm32-wasip1 --profile wasm
+
+# Compile everything that `run` starts
+build: wasm
+    @cargo build --quiet --locked --release --package auth-service --package stdio-bridge --package launcher
+
+# Build, then run the whole gateway natively until Ctrl-C
+run: setup build
+    @PATH="$PWD/.tools/bin:$PATH" exec target/release/mcp-edge-gateway
+
+# Make a new password for a local user (the gateway may be running)
+passwd name:
+    @target/release/auth-service users passwd {{ name }}
+
+# All tests: unit, contract, compiled wasm, end to end with real Envoy, real servers and real clients
+test: (setup-tests) wasm
+    cargo build --quiet --locked --workspace --exclude wasm-filter --bins
+    PATH="$PWD/.tools/bin:$PATH" cargo test --locked --workspace --exclude wasm-filter
+
+[private]
+setup-tests:
+    @tools/setup.sh tests
+
+# Formatting, clippy on both targets, docs without warnings, file lengths
+lint: fmt-check clippy docs file-length
+
+# Format all Rust code
+fmt:
+    cargo fmt --all
+
+fmt-check:
+    cargo fmt --all --check
+
+clippy:
+    cargo clippy --quiet --locked --workspace --exclude wasm-filter --all-targets -- --deny warnings
+    cargo clippy --quiet --locked --package wasm-filter --target wasm32-wasip1 -- --deny warnings
+
+# API documentation; a broken link is an error
+docs:
+    RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --locked --workspace --exclude wasm-filter --no-deps
+
+# No Rust file over 400 lines
+file-length:
+    @long=$(git ls-files '*.rs' | xargs wc -l | awk '$2 != "total" && $1 > 400 { print "  " $1 " lines: " $2 }'); \
+    if [ -n "$long" ]; then echo "These files hold more than one thing:"; echo "$long"; exit 1; fi
+
+# Licences, advisories, banned and duplicate crates (needs cargo-deny)
+deny:
+    cargo deny check

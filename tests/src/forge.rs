@@ -1,0 +1,96 @@
+//! Tokens made with the gateway's own signing key: what its auth service would issue, and what it never would.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use gateway_core::jwt::sign::SigningKey;
+use gateway_core::jwt::{Algorithm, Claims};
+use gateway_core::time::UnixTime;
+use serde_json::{Value, json};
+
+use crate::gateway::Gateway;
+
+/// A key and the claims of a good token for one server.
+#[derive(Debug)]
+pub struct Forge {
+    key: SigningKey,
+    claims: Claims,
+}
+
+impl Forge {
+    /// Takes the key that `gateway` signs with; makes tokens for `server`.
+    #[must_use]
+    pub fn of(gateway: &Gateway, server: &str) -> Self {
+        let folder = std::fs::read_dir(gateway.data_dir().join("keys")).expect("the signing keys");
+        let mut files =
+            folder.map(|file| std::fs::read_to_string(file.expect("a key").path()).expect("a readable key"));
+        let key = files.find_map(|jwk| SigningKey::from_private_jwk(&jwk).ok()).expect("a signing key");
+        Self { key, claims: good_claims(gateway, server) }
+    }
+
+    /// Makes tokens with a key that the gateway has never seen.
+    #[must_use]
+    pub fn stranger(gateway: &Gateway, server: &str) -> Self {
+        let key = SigningKey::from_seed(Algorithm::Es256, &[42; 32]).expect("a fixed seed that fits");
+        Self { key, claims: good_claims(gateway, server) }
+    }
+
+    /// The key's id.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        self.key.kid()
+    }
+
+    /// The published half of the key.
+    #[must_use]
+    pub fn public_jwk(&self) -> Value {
+        self.key.public_jwk()
+    }
+
+    /// A good token.
+    #[must_use]
+    pub fn token(&self) -> String {
+        self.with(|_| ())
+    }
+
+    /// A token with changed claims.
+    #[must_use]
+    pub fn with(&self, edit: impl FnOnce(&mut Claims)) -> String {
+        let mut claims = self.claims.clone();
+        edit(&mut claims);
+        self.key.access_token(&claims).expect("claims can be signed")
+    }
+
+    /// A token with good claims and another header; `kid` is that of the key unless `header` has one.
+    #[must_use]
+    pub fn with_header(&self, header: Value) -> String {
+        let mut full = json!({ "alg": "ES256", "typ": "at+jwt", "kid": self.kid() });
+        if let (Some(members), Value::Object(changes)) = (full.as_object_mut(), header) {
+            members.extend(changes);
+        }
+        self.key.jws(&full, &serde_json::to_vec(&self.claims).expect("claims are JSON"))
+    }
+}
+
+fn good_claims(gateway: &Gateway, server: &str) -> Claims {
+    let now = now();
+    Claims {
+        iss: gateway.origin().to_owned(),
+        sub: "local:forged".to_owned(),
+        aud: gateway.url(&format!("/{server}/mcp")),
+        client_id: "forge".to_owned(),
+        scope: format!("mcp:{server}"),
+        iat: now,
+        nbf: now,
+        exp: now.plus(300),
+        jti: "forged-token".to_owned(),
+        preferred_username: None,
+    }
+}
+
+/// The present, which real programs in other processes share.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the stack under test runs on the machine's clock")]
+pub fn now() -> UnixTime {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock past 1970");
+    UnixTime::from_secs(elapsed.as_secs())
+}

@@ -1,0 +1,189 @@
+//! The real stack on free ports, with its own data, gone when the test is over.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use launcher::settings::Settings;
+use launcher::stack::{SignIn, Stack};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::ports::Reserved;
+
+/// How a gateway is to be started.
+#[derive(Debug)]
+pub struct Builder {
+    settings: BTreeMap<String, String>,
+    servers: Value,
+    upstream: Option<SocketAddr>,
+}
+
+/// A gateway that is up.
+#[derive(Debug)]
+pub struct Gateway {
+    stack: Stack,
+    password: String,
+    folder: TempDir,
+    _ports: Vec<Reserved>,
+}
+
+/// The folder of the repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository").to_owned()
+}
+
+/// The folder of the compiled programs: two above the test that runs.
+pub(crate) fn bin_dir() -> PathBuf {
+    let test = std::env::current_exe().expect("a running test has a path");
+    test.ancestors().nth(2).expect("target/debug/deps/test").to_owned()
+}
+
+impl Builder {
+    /// A setting of the environment.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Other MCP servers than the two official ones.
+    #[must_use]
+    pub fn servers(mut self, servers: Value) -> Self {
+        self.servers = servers;
+        self
+    }
+
+    /// Another upstream in the place of the bridge.
+    #[must_use]
+    pub const fn upstream(mut self, address: SocketAddr) -> Self {
+        self.upstream = Some(address);
+        self
+    }
+
+    /// Starts it and waits until it is ready.
+    pub async fn start(self) -> Gateway {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (settings, ports) = self.settings_in(folder.path());
+        let stack =
+            Stack::start(settings).await.unwrap_or_else(|error| panic!("the gateway did not start: {error}"));
+        let SignIn::Created { password, .. } = stack.sign_in() else { panic!("a fresh folder has no users") };
+        Gateway { password: password.clone(), stack, folder, _ports: ports }
+    }
+
+    fn settings_in(self, folder: &Path) -> (Settings, Vec<Reserved>) {
+        let (mut env, ports) = environment(folder, &self.servers);
+        env.extend(self.settings.clone());
+        let mut settings = Settings::read(&env, bin_dir()).expect("the harness sets what is right");
+        settings.extra_env = self.settings;
+        settings.extra_env.insert("PATH".to_owned(), path_with_tools());
+        if let Some(upstream) = self.upstream {
+            settings.bridge_bind = upstream;
+            settings.runs_bridge = false;
+        }
+        (settings, ports)
+    }
+}
+
+/// The settings of a gateway that keeps everything in `folder` and listens on ports of its own.
+pub(crate) fn environment(folder: &Path, servers: &Value) -> (BTreeMap<String, String>, Vec<Reserved>) {
+    let mcp_config = folder.join("mcp.json");
+    std::fs::write(&mcp_config, json!({ "mcpServers": servers }).to_string()).expect("mcp.json is written");
+    let names = ["GATEWAY_BIND", "ENVOY_ADMIN_BIND", "AUTH_BIND", "AUTH_INTERNAL_BIND", "BRIDGE_BIND"];
+    let ports: Vec<Reserved> = names.iter().map(|_| Reserved::new()).collect();
+    let gateway = ports.first().expect("five ports").address();
+    let root = repository();
+    let paths = [
+        ("DATA_DIR", folder.join("data")),
+        ("LOG_DIR", folder.join("logs")),
+        ("MCP_CONFIG", mcp_config),
+        ("TOOLS_DIR", root.join(".tools")),
+        ("ENVOY_TEMPLATE", root.join("envoy/envoy.yaml")),
+        ("FILTER_WASM", bin_dir().join("../wasm32-wasip1/wasm/wasm_filter.wasm")),
+    ];
+    let binds = names.iter().zip(&ports).map(|(name, port)| ((*name).to_owned(), port.address().to_string()));
+    let mut env: BTreeMap<String, String> = binds.collect();
+    env.extend(paths.map(|(name, path)| (name.to_owned(), path.display().to_string())));
+    let others = [("ENVOY_CONCURRENCY", "2"), ("TOKEN_LEEWAY_SECONDS", "0")];
+    env.extend(others.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    env.insert("PUBLIC_URL".to_owned(), format!("http://localhost:{}", gateway.port()));
+    (env, ports)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the MCP servers are looked up where `just setup` put them")]
+pub(crate) fn path_with_tools() -> String {
+    let path = std::env::var("PATH").unwrap_or_default();
+    format!("{}:{path}", repository().join(".tools/bin").display())
+}
+
+impl Gateway {
+    /// A gateway in front of the official servers `everything` and `time`.
+    #[must_use]
+    pub fn builder() -> Builder {
+        let servers = json!({
+            "everything": { "command": "mcp-server-everything", "args": ["stdio"] },
+            "time": { "command": "mcp-server-time" },
+        });
+        Builder { settings: BTreeMap::new(), servers, upstream: None }
+    }
+
+    /// Starts a gateway in front of the official servers.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// The public origin, which is the issuer.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.stack.settings().public_url.as_str()
+    }
+
+    /// The public address of `path`.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin())
+    }
+
+    /// Where Envoy listens.
+    #[must_use]
+    pub fn edge(&self) -> SocketAddr {
+        self.stack.settings().gateway_bind
+    }
+
+    /// The first user's password.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// The data of this gateway: keys, users, store.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.stack.settings().data_dir
+    }
+
+    /// The running stack.
+    pub const fn stack(&mut self) -> &mut Stack {
+        &mut self.stack
+    }
+
+    /// The value of one of Envoy's statistics; 0 when it was never counted.
+    pub async fn envoy_stat(&self, name: &str) -> u64 {
+        let url = format!("http://{}/stats?filter=^{name}$", self.stack.settings().admin_bind);
+        let text = reqwest::get(url).await.expect("the admin interface").text().await.expect("statistics");
+        text.trim().rsplit_once(": ").map_or(0, |(_, value)| value.parse().expect("a number"))
+    }
+
+    /// Stops everything and waits until it is gone; gives all that its programs logged.
+    pub async fn stop(self) -> String {
+        self.stack.stop().await;
+        logs_in(&self.folder.path().join("logs"))
+    }
+}
+
+fn logs_in(folder: &Path) -> String {
+    let files = std::fs::read_dir(folder).expect("the logs");
+    let texts = files.map(|file| std::fs::read(file.expect("a log").path()).expect("a readable log"));
+    texts.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect()
+}

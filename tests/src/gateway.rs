@@ -86,6 +86,12 @@ impl Builder {
     }
 }
 
+/// The compiled filter.
+#[must_use]
+pub fn filter_wasm() -> PathBuf {
+    bin_dir().join("../wasm32-wasip1/wasm/wasm_filter.wasm")
+}
+
 /// The settings of a gateway that keeps everything in `folder` and listens on ports of its own.
 pub(crate) fn environment(folder: &Path, servers: &Value) -> (BTreeMap<String, String>, Vec<Reserved>) {
     let mcp_config = folder.join("mcp.json");
@@ -100,7 +106,7 @@ pub(crate) fn environment(folder: &Path, servers: &Value) -> (BTreeMap<String, S
         ("MCP_CONFIG", mcp_config),
         ("TOOLS_DIR", root.join(".tools")),
         ("ENVOY_TEMPLATE", root.join("envoy/envoy.yaml")),
-        ("FILTER_WASM", bin_dir().join("../wasm32-wasip1/wasm/wasm_filter.wasm")),
+        ("FILTER_WASM", filter_wasm()),
     ];
     let binds = names.iter().zip(&ports).map(|(name, port)| ((*name).to_owned(), port.address().to_string()));
     let mut env: BTreeMap<String, String> = binds.collect();

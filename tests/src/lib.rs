@@ -20,3 +20,4 @@ pub mod ports;
 pub mod raw;
 pub mod sdk;
 pub mod upstream;
+pub mod wasm_host;

@@ -1,5 +1,7 @@
 //! `just run` as a person meets it: what it prints, how it stops, and what it says when it cannot start.
 
+#![expect(clippy::expect_used, reason = "helpers of a test fail it by panicking")]
+
 use std::net::TcpListener;
 use std::path::Path;
 

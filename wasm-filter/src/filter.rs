@@ -28,6 +28,9 @@ pub(crate) enum Outcome {
 pub(crate) struct Filter {
     gate: Gate,
     parking: Parking,
+    /// A fetch that a request asked for. It starts at the next tick: the SDK delivers the answer to the context that
+    /// made the call, and a request may be gone by then.
+    wanted: Option<Fetch>,
     /// What was last logged about the keys: only changes are.
     keys_were_fetched: Option<bool>,
 }
@@ -35,7 +38,7 @@ pub(crate) struct Filter {
 impl Filter {
     pub(crate) const fn new(policy: Policy) -> Self {
         let parking = Parking::new(policy.waiting);
-        Self { gate: Gate::new(policy), parking, keys_were_fetched: None }
+        Self { gate: Gate::new(policy), parking, wanted: None, keys_were_fetched: None }
     }
 
     /// Decides about the request of `context`, which the host's calls speak about now, and applies the decision.
@@ -48,7 +51,7 @@ impl Filter {
                 Err(ambiguous) => return self.answer(context, &Reply::ambiguous(&format!("{ambiguous}."))),
             };
         let (decision, fetch) = self.gate.decide(now, &request);
-        self.start(fetch, now);
+        self.wanted = self.wanted.or(fetch);
         match decision {
             Decision::Forward(forward) => {
                 self.parking.leave(context);
@@ -83,7 +86,8 @@ impl Filter {
     /// Time passed: fetch keys when they are due, end waits that took too long.
     pub(crate) fn on_tick(&mut self) -> Result<(), Refused> {
         let now = host::now()?;
-        let fetch = self.gate.on_keys_event(now, Event::Tick);
+        let due = self.gate.on_keys_event(now, Event::Tick);
+        let fetch = self.wanted.take().or(due);
         self.start(fetch, now);
         for context in self.parking.overdue(now) {
             self.parking.leave(context);
@@ -99,8 +103,7 @@ impl Filter {
         let now = host::now()?;
         let outcome = host::fetched_jwks(body_size);
         self.log_change(outcome.is_ok());
-        let fetch = self.gate.on_keys_event(now, Event::Fetched(outcome));
-        self.start(fetch, now);
+        self.wanted = self.gate.on_keys_event(now, Event::Fetched(outcome));
         for context in self.parking.waiting() {
             if host::enter(context).is_err() {
                 self.parking.leave(context);
@@ -118,8 +121,7 @@ impl Filter {
         if host::fetch_jwks(&issuer.jwks, timeout).is_err() {
             // The cluster does not exist or has no room; the state machine tries again after its pause.
             self.log_change(false);
-            let retry = self.gate.on_keys_event(now, Event::Fetched(Err(FetchFailed)));
-            debug_assert!(retry.is_none(), "a failure never asks for a fetch at once");
+            self.wanted = self.gate.on_keys_event(now, Event::Fetched(Err(FetchFailed)));
         }
     }
 

@@ -12,8 +12,9 @@ use crate::filter::Filter;
 use crate::host::{self, Refused};
 use crate::http::Http;
 
-/// How often time is noticed. A waiting request can overstay its limit by this much.
-const TICK: Duration = Duration::from_millis(250);
+/// How often time is noticed: by how much a waiting request can overstay its limit, and a fetch that it asked for can be
+/// late.
+const TICK: Duration = Duration::from_millis(100);
 
 /// The state of a VM; empty until a configuration was accepted.
 pub(crate) type Shared = Rc<RefCell<Option<Filter>>>;

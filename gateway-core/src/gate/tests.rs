@@ -271,3 +271,32 @@ fn keys_past_their_stated_age_close_the_gate() {
     assert!(matches!(gate.decide(NOW.plus(3599), &request).0, Decision::Forward(_)));
     assert_eq!(reply_of(gate.decide(NOW.plus(3600), &request).0).0, 503);
 }
+
+/// Header values that come near the truth, and values that do not.
+fn any_value() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
+    use proptest::prelude::*;
+    prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..40),
+        "Bearer [a-zA-Z0-9_.-]{0,60}".prop_map(String::into_bytes),
+        "(/time/mcp|/token|/fetch/mcp)[/?;%a-z.]{0,6}".prop_map(String::into_bytes),
+        Just(b"Bearer eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.e30.AAAA".to_vec()),
+    ]
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_a_client_sends_nothing_passes_a_protected_path_without_a_token_that_we_signed(
+        values in proptest::collection::vec((0_usize..7, any_value()), 0..8),
+    ) {
+        const NAMES: [&str; 7] = [":path", "authorization", "cookie", "x-user-id", "origin", "mcp-name", "x"];
+        let mut gate = gate_with(&[&key(Algorithm::Es256, 1)]);
+        let headers = values.iter().map(|(name, value)| (NAMES[*name], value.as_slice()));
+        if let Ok(request) = Request::read(headers.chain([("x-last", &b"1"[..])])) {
+            match gate.decide(NOW, &request).0 {
+                Decision::Forward(_) => proptest::prop_assert_eq!(request.path(), b"/token"),
+                Decision::Reply(reply) => proptest::prop_assert!((400..=503).contains(&reply.status)),
+                Decision::Wait => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Where everything is put together, and nowhere else.
+
+use std::sync::Arc;
+
+use service_kit::clock::SystemClock;
+use service_kit::random::SystemRng;
+
+use crate::config::Config;
+use crate::data_dir::{self, DataDirError};
+use crate::flow::Deps;
+use crate::identity::local::LocalUsers;
+use crate::keys::{self, KeysError, SigningKeys};
+use crate::store::embedded::EmbeddedStore;
+use crate::store::{StoreError, StoreErrorKind};
+
+/// The file of the embedded store, in the data directory.
+pub const STORE_FILE: &str = "auth.redb";
+
+/// Why the service cannot start although its settings are right.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The keys in it.
+    #[error("DATA_DIR: {0}")]
+    Keys(#[from] KeysError),
+    /// Another process holds the store.
+    #[error("DATA_DIR: {0} is in use by another process; one auth-service at a time can use it")]
+    StoreInUse(std::path::PathBuf),
+    /// The store does not open.
+    #[error("DATA_DIR: {0}: {1}")]
+    Store(std::path::PathBuf, StoreError),
+}
+
+/// Opens store and keys, and gives what the flows need.
+///
+/// # Errors
+/// [`StartError`].
+pub fn assemble(config: &Config) -> Result<Deps, StartError> {
+    let places = &config.places;
+    let rng = Arc::new(SystemRng);
+    data_dir::prepare(&places.data_dir)?;
+    let file = places.data_dir.join(STORE_FILE);
+    let store = EmbeddedStore::open(&file).map_err(|error| match error.kind() {
+        StoreErrorKind::InUse => StartError::StoreInUse(file),
+        StoreErrorKind::Unavailable | StoreErrorKind::Corrupt => StartError::Store(file, error),
+    })?;
+    Ok(Deps {
+        catalogue: config.catalogue.clone(),
+        store: Arc::new(store),
+        identities: Arc::new(LocalUsers::new(&places.users_file)),
+        keys: SigningKeys::load_or_generate(&places.data_dir, places.algorithm, rng.as_ref())?,
+        refresh_key: keys::refresh_key(&places.data_dir, rng.as_ref())?,
+        clock: Arc::new(SystemClock),
+        rng,
+        lifetimes: config.lifetimes,
+    })
+}

@@ -1,0 +1,111 @@
+//! Security events: one log line each, always with who, which client, what, outcome and request id; never a secret.
+
+use std::fmt::Display;
+
+use crate::domain::client::ClientId;
+
+tokio::task_local! {
+    static REQUEST_ID: String;
+}
+
+/// Runs `work` so that every event in it carries `request_id`.
+pub async fn within<T>(request_id: String, work: impl Future<Output = T>) -> T {
+    REQUEST_ID.scope(request_id, work).await
+}
+
+/// The id of the request that is being answered; `-` outside of one.
+#[must_use]
+pub fn request_id() -> String {
+    REQUEST_ID.try_with(Clone::clone).unwrap_or_else(|_| "-".to_owned())
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// A client registered itself.
+    ClientRegistered,
+    /// A user signed in.
+    SignIn,
+    /// A user signed out.
+    SignOut,
+    /// A user answered a consent page.
+    Consent,
+    /// A consent answer came from another browser, for another request, or twice.
+    ConsentForged,
+    /// A client failed to prove who it is.
+    ClientAuthentication,
+    /// A token was issued.
+    TokenIssued,
+    /// A code was presented twice; what was issued from it is revoked.
+    CodeReplayed,
+    /// A code was presented by the wrong party; it is burned.
+    CodeBurned,
+    /// A refresh token was presented after its time; its family is revoked.
+    RefreshReused,
+    /// A user who may no longer do anything tried to refresh; the family is revoked.
+    AccessWithdrawn,
+}
+
+impl Event {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ClientRegistered => "client_registered",
+            Self::SignIn => "sign_in",
+            Self::SignOut => "sign_out",
+            Self::Consent => "consent",
+            Self::ConsentForged => "consent_forged",
+            Self::ClientAuthentication => "client_authentication",
+            Self::TokenIssued => "token_issued",
+            Self::CodeReplayed => "code_replayed",
+            Self::CodeBurned => "code_burned",
+            Self::RefreshReused => "refresh_reused",
+            Self::AccessWithdrawn => "access_withdrawn",
+        }
+    }
+}
+
+/// An event in the making. [`Self::ok`] or [`Self::refused`] writes it.
+#[derive(Debug)]
+#[must_use = "an event that is not written did not happen"]
+pub struct Record {
+    event: Event,
+    user: String,
+    client: String,
+    detail: String,
+}
+
+/// Begins the record of `event`.
+pub fn record(event: Event) -> Record {
+    Record { event, user: String::new(), client: String::new(), detail: String::new() }
+}
+
+impl Record {
+    /// Who: a subject, or a name that is known to exist. What strangers type is not logged; it may be a password.
+    pub fn user(self, user: &impl Display) -> Self {
+        Self { user: user.to_string(), ..self }
+    }
+
+    /// Through which client.
+    pub fn client(self, client: &ClientId) -> Self {
+        Self { client: client.to_string(), ..self }
+    }
+
+    /// About what: a server, a scope, a family. Never a secret.
+    pub fn detail(self, detail: impl Display) -> Self {
+        Self { detail: detail.to_string(), ..self }
+    }
+
+    /// Writes the record: it was done.
+    pub fn ok(self) {
+        let Self { event, user, client, detail } = self;
+        let (event, request_id) = (event.name(), request_id());
+        tracing::info!(event, outcome = "ok", user, client, detail, request_id, "security event");
+    }
+
+    /// Writes the record: it was refused.
+    pub fn refused(self) {
+        let Self { event, user, client, detail } = self;
+        let (event, request_id) = (event.name(), request_id());
+        tracing::warn!(event, outcome = "refused", user, client, detail, request_id, "security event");
+    }
+}

@@ -1,0 +1,163 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::{Parser, Subcommand};
+use serde_json::{Value, json};
+use service_kit::lifecycle::{EXIT_UNAVAILABLE, EXIT_USAGE, fail};
+use service_kit::random::{NoEntropy, Rng, SystemRng};
+use service_kit::settings::ProcessEnv;
+
+use crate::app::{self, StartError};
+use crate::config::{Config, ConfigError, Places};
+use crate::data_dir::{self, DataDirError};
+use crate::identity::password::{self, PasswordError};
+use crate::identity::users_file::{self, Accounts, NewUser, UsersFileError};
+use crate::keys::{self, KeysError, SigningKeys};
+use crate::server::{self, ServeError};
+
+/// The first user of a new installation.
+const FIRST_USER: &str = "admin";
+
+/// The authorization server of the MCP edge gateway. Settings come from the environment; see .env.example.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGTERM.
+    Serve,
+    /// Prepare DATA_DIR, the keys and, when there is no users file, a first user; print one line of JSON. Running it
+    /// again changes nothing.
+    Init,
+    /// Manage the users of the users file.
+    #[command(subcommand)]
+    Users(Users),
+}
+
+#[derive(Debug, Subcommand)]
+enum Users {
+    /// Give a user a new generated password and print it, once.
+    Passwd {
+        /// The user's name.
+        name: String,
+    },
+}
+
+/// Why a command did not do what it should.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error(transparent)]
+    Settings(#[from] ConfigError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    #[error("USERS_FILE: {0}")]
+    UsersFile(#[from] UsersFileError),
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    #[error(transparent)]
+    NoEntropy(#[from] NoEntropy),
+    #[error("USERS_FILE: there is no user \"{0}\"; there are: {1}")]
+    NoSuchUser(String, String),
+    #[error("the runtime cannot start: {0}")]
+    Runtime(std::io::Error),
+}
+
+impl CommandError {
+    const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Settings(_)
+            | Self::NoSuchUser(..)
+            | Self::UsersFile(UsersFileError::Malformed(..) | UsersFileError::User { .. }) => EXIT_USAGE,
+            Self::Start(_)
+            | Self::Serve(_)
+            | Self::DataDir(_)
+            | Self::Keys(_)
+            | Self::UsersFile(_)
+            | Self::Password(_)
+            | Self::NoEntropy(_)
+            | Self::Runtime(_) => EXIT_UNAVAILABLE,
+        }
+    }
+}
+
+/// Runs the command; gives the exit code of the process.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let done = match cli.command {
+        Command::Serve => serve(),
+        Command::Init => init().map(print),
+        Command::Users(Users::Passwd { name }) => passwd(&name).map(print),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail("auth-service", error.exit_code(), &error),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this line is what the command was asked for")]
+fn print(line: Value) {
+    println!("{line}");
+}
+
+fn serve() -> Result<(), CommandError> {
+    let (config, logs) = Config::read(&ProcessEnv)?;
+    logs.start();
+    if !config.places.users_file.exists() {
+        tracing::warn!("nobody can sign in: there is no users file; run `auth-service init` to create a first user");
+    }
+    let deps = app::assemble(&config)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(CommandError::Runtime)?;
+    runtime.block_on(server::serve(&config, deps))?;
+    Ok(())
+}
+
+fn init() -> Result<Value, CommandError> {
+    let (places, logs) = Places::read(&ProcessEnv)?;
+    logs.start();
+    data_dir::prepare(&places.data_dir)?;
+    SigningKeys::load_or_generate(&places.data_dir, places.algorithm, &SystemRng)?;
+    keys::refresh_key(&places.data_dir, &SystemRng)?;
+    match Accounts::read(&places.users_file) {
+        Ok(accounts) => Ok(json!({ "users": accounts.names().collect::<Vec<_>>() })),
+        Err(UsersFileError::Missing(_)) => {
+            let password = password::generate(&SystemRng)?;
+            let hash = password::hash(&password, &SystemRng)?;
+            let user = NewUser { username: FIRST_USER, id: &user_id(&SystemRng)?, password: &hash };
+            users_file::create(&places.users_file, &user)?;
+            Ok(json!({ "created": { "username": FIRST_USER, "password": password } }))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn user_id(rng: &dyn Rng) -> Result<String, NoEntropy> {
+    let mut bytes = [0; 12];
+    rng.fill(&mut bytes)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+fn passwd(name: &str) -> Result<Value, CommandError> {
+    let (places, logs) = Places::read(&ProcessEnv)?;
+    logs.start();
+    let accounts = Accounts::read(&places.users_file)?;
+    let password = password::generate(&SystemRng)?;
+    let hash = password::hash(&password, &SystemRng)?;
+    if users_file::set_password(&places.users_file, name, &hash)? {
+        Ok(json!({ "changed": { "username": name, "password": password } }))
+    } else {
+        Err(CommandError::NoSuchUser(name.to_owned(), accounts.names().collect::<Vec<_>>().join(", ")))
+    }
+}

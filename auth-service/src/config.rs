@@ -1,0 +1,157 @@
+//! Settings: from the environment to values that can only be right. All mistakes are reported at once; nothing is opened
+//! or bound here.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use gateway_core::jwt::Algorithm;
+use gateway_core::resource::ServerName;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use service_kit::public_url::PublicUrl;
+use service_kit::settings::{Mistakes, Reader, Strings};
+use service_kit::telemetry::LogSettings;
+
+use crate::domain::catalogue::Catalogue;
+use crate::flow::Lifetimes;
+use crate::identity::users_file::{Accounts, UsersFileError};
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// What has to be changed, line by line.
+    #[error("{0}")]
+    Mistakes(#[from] Mistakes),
+    /// There is nothing to serve. A mistake says why, so this is only the type system's last resort.
+    #[error("PUBLIC_URL and MCP_CONFIG do not name anything to serve")]
+    Incomplete,
+}
+
+/// Where things are kept; all that `init` and `users` need.
+#[derive(Debug)]
+pub struct Places {
+    /// `DATA_DIR` (`./data`): store and keys.
+    pub data_dir: PathBuf,
+    /// `USERS_FILE` (`{DATA_DIR}/users.json`).
+    pub users_file: PathBuf,
+    /// `SIGNING_ALGORITHM` (`ES256`, or `EdDSA`).
+    pub algorithm: Algorithm,
+}
+
+/// Everything that `serve` needs.
+#[derive(Debug)]
+pub struct Config {
+    /// Where things are kept.
+    pub places: Places,
+    /// `PUBLIC_URL` (`http://localhost:8080`), the issuer, with the servers named in `MCP_CONFIG` (`./mcp.json`).
+    pub catalogue: Catalogue,
+    /// `AUTH_BIND` (`127.0.0.1:8000`): what clients and browsers reach through the edge.
+    pub bind: SocketAddr,
+    /// `AUTH_INTERNAL_BIND` (`127.0.0.1:8001`): what only the operator's machines reach.
+    pub internal_bind: SocketAddr,
+    /// `ACCESS_TOKEN_LIFETIME` and the others.
+    pub lifetimes: Lifetimes,
+}
+
+impl Places {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// All mistakes.
+    pub fn read(strings: &impl Strings) -> Result<(Self, LogSettings), ConfigError> {
+        let mut reader = Reader::new(strings);
+        let places = Self::from(&mut reader);
+        let logs = LogSettings::read(&mut reader);
+        reader.finish()?;
+        Ok((places, logs))
+    }
+
+    fn from<S: Strings>(reader: &mut Reader<'_, S>) -> Self {
+        let data_dir: PathBuf = reader.or("DATA_DIR", PathBuf::from("./data"), "a directory such as ./data");
+        let users_file = reader.or("USERS_FILE", data_dir.join("users.json"), "a file such as ./users.json");
+        Self {
+            data_dir,
+            users_file,
+            algorithm: reader.or("SIGNING_ALGORITHM", Algorithm::Es256, "ES256 or EdDSA"),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the settings, and the two files that they name.
+    ///
+    /// # Errors
+    /// All mistakes.
+    pub fn read(strings: &impl Strings) -> Result<(Self, LogSettings), ConfigError> {
+        let mut reader = Reader::new(strings);
+        let places = Places::from(&mut reader);
+        let logs = LogSettings::read(&mut reader);
+        let issuer: Option<PublicUrl> = match reader.optional::<String>("PUBLIC_URL", "an origin") {
+            Some(text) => reader.keep("PUBLIC_URL", text.parse()),
+            None => reader.keep("PUBLIC_URL", "http://localhost:8080".parse()),
+        };
+        let mcp_config: PathBuf = reader.or("MCP_CONFIG", PathBuf::from("./mcp.json"), "a file such as ./mcp.json");
+        let servers = reader.keep("MCP_CONFIG", server_names(&mcp_config));
+        let catalogue = issuer.zip(servers).and_then(|(issuer, servers)| {
+            let catalogue = Catalogue::new(issuer, servers).map_err(|_| no_servers(&mcp_config));
+            reader.keep("MCP_CONFIG", catalogue)
+        });
+        if let Err(error) = Accounts::read(&places.users_file)
+            && !matches!(error, UsersFileError::Missing(_))
+        {
+            reader.mistake("USERS_FILE", error.to_string());
+        }
+        let bind = address(&mut reader, "AUTH_BIND", 8000);
+        let internal_bind = address(&mut reader, "AUTH_INTERNAL_BIND", 8001);
+        if bind == internal_bind && bind.port() != 0 {
+            reader.mistake("AUTH_INTERNAL_BIND", "expected an address other than AUTH_BIND");
+        }
+        let lifetimes = lifetimes(&mut reader);
+        reader.finish()?;
+        let catalogue = catalogue.ok_or(ConfigError::Incomplete)?;
+        Ok((Self { places, catalogue, bind, internal_bind, lifetimes }, logs))
+    }
+}
+
+fn address<S: Strings>(reader: &mut Reader<'_, S>, name: &str, port: u16) -> SocketAddr {
+    reader.or(name, SocketAddr::from(([127, 0, 0, 1], port)), "an address such as 127.0.0.1:8000")
+}
+
+fn lifetimes<S: Strings>(reader: &mut Reader<'_, S>) -> Lifetimes {
+    let mut seconds = |name, default, range: std::ops::RangeInclusive<u64>| {
+        let value: u64 = reader.or(name, default, "a number of seconds");
+        if !range.contains(&value) {
+            reader.mistake(name, format!("expected {} to {} seconds", range.start(), range.end()));
+        }
+        value
+    };
+    const YEARS: u64 = 10 * 365 * 86_400;
+    Lifetimes {
+        access_token: seconds("ACCESS_TOKEN_LIFETIME", 900, 1..=3600),
+        refresh_token: seconds("REFRESH_TOKEN_LIFETIME", 2_592_000, 1..=YEARS),
+        refresh_grace: seconds("REFRESH_GRACE", 60, 0..=600),
+        client: seconds("CLIENT_LIFETIME", 7_776_000, 0..=YEARS),
+        session: seconds("SESSION_LIFETIME", 28_800, 1..=YEARS),
+    }
+}
+
+/// Of `mcp.json` only the names are read here; what they start is the bridge's business.
+#[derive(Deserialize)]
+struct McpConfig {
+    #[serde(rename = "mcpServers")]
+    servers: BTreeMap<String, IgnoredAny>,
+}
+
+fn server_names(path: &Path) -> Result<Vec<ServerName>, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let config: McpConfig = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let parse = |name: &String| {
+        name.parse().map_err(|error| format!("{}: server \"{}\": {error}", path.display(), name.escape_debug()))
+    };
+    config.servers.keys().map(parse).collect()
+}
+
+fn no_servers(path: &Path) -> String {
+    format!("{}: mcpServers names no server", path.display())
+}

@@ -1,0 +1,16 @@
+//! OAuth as values: what a client, a redirect URI, a grant or a secret *is*, and which of them cannot exist.
+//!
+//! Everything here is parsed once, at the edge, and never checked again. There is no IO and no clock; nothing here
+//! knows HTTP, the store or where users come from.
+
+pub mod catalogue;
+pub mod client;
+pub mod error;
+pub mod grant;
+pub mod metadata;
+pub mod parameters;
+pub mod pkce;
+pub mod redirect_uri;
+pub mod refresh;
+pub mod secret;
+pub mod user;

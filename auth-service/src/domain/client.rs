@@ -1,0 +1,162 @@
+//! Registered clients (RFC 6749 §2, RFC 7591 §2).
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gateway_core::time::UnixTime;
+use service_kit::random::{NoEntropy, Rng};
+
+use super::redirect_uri::{RedirectKind, RedirectUri};
+use super::secret::Digest;
+
+/// The public identifier of a client. 1 to 255 visible ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ClientId(String);
+
+impl ClientId {
+    /// A new identifier: 128 random bits, so that two registrations never meet.
+    ///
+    /// # Errors
+    /// [`NoEntropy`].
+    pub fn generate(rng: &dyn Rng) -> Result<Self, NoEntropy> {
+        let mut bytes = [0; 16];
+        rng.fill(&mut bytes)?;
+        Ok(Self(format!("client_{}", URL_SAFE_NO_PAD.encode(bytes))))
+    }
+
+    /// Reads an identifier that a client sent.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_plain = (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        is_plain.then(|| Self(text.to_owned()))
+    }
+
+    /// The identifier as it is written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// How a client proves who it is at the token endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuthentication {
+    /// A public client: it proves nothing, PKCE protects its codes.
+    None,
+    /// A secret, whose digest is kept.
+    Secret {
+        /// Where the client said it would put the secret.
+        method: SecretMethod,
+        /// What is kept of it.
+        digest: Digest,
+    },
+}
+
+/// Where a client secret is sent (RFC 6749 §2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretMethod {
+    /// `client_secret_basic`.
+    Basic,
+    /// `client_secret_post`.
+    Post,
+}
+
+impl ClientAuthentication {
+    /// The value of `token_endpoint_auth_method`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Secret { method: SecretMethod::Basic, .. } => "client_secret_basic",
+            Self::Secret { method: SecretMethod::Post, .. } => "client_secret_post",
+        }
+    }
+
+    /// Whether `presented` (nothing, or the digest of a secret) is what this client proves itself with. Constant time.
+    /// A secret is accepted from either place, because libraries do not keep to what they registered; a missing one
+    /// never is, and a public client that sends one is not the client it says it is.
+    #[must_use]
+    pub fn accepts(&self, presented: Option<&Digest>) -> bool {
+        match (self, presented) {
+            (Self::None, None) => true,
+            (Self::Secret { digest, .. }, Some(secret)) => digest == secret,
+            (Self::None, Some(_)) | (Self::Secret { .. }, None) => false,
+        }
+    }
+}
+
+/// `application_type`: what may be registered as a redirect URI (`OpenID` Connect Registration §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApplicationType {
+    /// Runs on a server: `https` only.
+    Web,
+    /// Runs on the user's machine: loopback and private-use schemes too.
+    Native,
+}
+
+impl ApplicationType {
+    /// The value as it is written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Native => "native",
+        }
+    }
+}
+
+/// What a client says about itself and we keep. Made by [`super::metadata`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientProfile {
+    /// `client_name`: unverified, for people.
+    pub name: Option<String>,
+    /// `redirect_uris`: at least one.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// `application_type`.
+    pub application_type: ApplicationType,
+    /// Whether `grant_types` holds `refresh_token`. Every client has `authorization_code`.
+    pub refreshes: bool,
+    /// `scope`: what the client expects to ask for, without what means nothing here. It binds nobody: what a client
+    /// gets is decided at each authorization.
+    pub scope: Option<String>,
+    /// `software_id`.
+    pub software_id: Option<String>,
+    /// `software_version`.
+    pub software_version: Option<String>,
+}
+
+/// A registered client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its public identifier.
+    pub id: ClientId,
+    /// When it registered.
+    pub issued_at: UnixTime,
+    /// When it is forgotten unless it is used; `None` is never.
+    pub expires_at: Option<UnixTime>,
+    /// How it authenticates.
+    pub authentication: ClientAuthentication,
+    /// What it said about itself.
+    pub profile: ClientProfile,
+}
+
+impl Client {
+    /// Whether a code may be sent to `requested`.
+    #[must_use]
+    pub fn may_redirect_to(&self, requested: &RedirectUri) -> bool {
+        self.profile.redirect_uris.iter().any(|registered| requested.is_covered_by(registered))
+    }
+
+    /// Whether every redirect URI leads to the user's own machine: then any program there can pose as this client.
+    #[must_use]
+    pub fn is_local_only(&self) -> bool {
+        self.profile.redirect_uris.iter().all(|uri| uri.kind() == RedirectKind::Loopback)
+    }
+}

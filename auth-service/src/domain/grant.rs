@@ -1,0 +1,102 @@
+//! What a user has granted to a client, in the forms it takes on its way to a token.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gateway_core::resource::ServerName;
+use gateway_core::scope::ScopeSet;
+use gateway_core::time::UnixTime;
+use service_kit::random::{NoEntropy, Rng};
+
+use super::client::ClientId;
+use super::pkce::CodeChallenge;
+use super::redirect_uri::RedirectUri;
+use super::secret::Digest;
+use super::user::Subject;
+
+/// The identifier of everything that one approval has led to: its refresh tokens live and die together. Not a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FamilyId([u8; 16]);
+
+impl FamilyId {
+    /// A new family.
+    ///
+    /// # Errors
+    /// [`NoEntropy`].
+    pub fn generate(rng: &dyn Rng) -> Result<Self, NoEntropy> {
+        let mut bytes = [0; 16];
+        rng.fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// The family with these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, as a key of the store.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// Reads what `Display` wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(Self(URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
+    }
+}
+
+impl fmt::Display for FamilyId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+/// What was granted: to whom, by whom, for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// The client that may act.
+    pub client: ClientId,
+    /// The user for whom it acts.
+    pub subject: Subject,
+    /// The one server at which it may act.
+    pub server: ServerName,
+    /// What it may do there.
+    pub scope: ScopeSet,
+}
+
+/// What stands behind an authorization code: everything its redemption must agree with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeGrant {
+    /// What the user granted.
+    pub access: Access,
+    /// Where the code was sent.
+    pub redirect_uri: RedirectUri,
+    /// What the client must prove.
+    pub challenge: CodeChallenge,
+    /// The browser session in which it was granted.
+    pub session: Digest,
+    /// What will be issued from it.
+    pub family: FamilyId,
+}
+
+/// A signed-in browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrowserSignIn {
+    /// Who signed in.
+    pub subject: Subject,
+    /// When.
+    pub signed_in_at: UnixTime,
+}
+
+/// A consent page that was shown: the one browser session and the one request it can be answered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingConsent {
+    /// Digest of the browser session's secret.
+    pub session: Digest,
+    /// Digest of the request.
+    pub request: Digest,
+}

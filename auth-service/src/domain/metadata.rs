@@ -1,0 +1,168 @@
+//! Client metadata (RFC 7591 §2): from what a client sends to what is kept of it.
+//!
+//! What we do not know is ignored, as §2 asks; what we know and cannot honour is left out of the answer (§3.2.1), or
+//! refused when leaving it out would surprise.
+
+use gateway_core::scope::ScopeSet;
+use serde::Deserialize;
+
+use super::client::{ApplicationType, ClientProfile, SecretMethod};
+use super::error::{ErrorCode, Refusal};
+use super::redirect_uri::{RedirectKind, RedirectUri, RedirectUriError};
+
+/// A registration request that can be granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientMetadata {
+    /// What is kept.
+    pub profile: ClientProfile,
+    /// `None` for a public client.
+    pub secret_method: Option<SecretMethod>,
+}
+
+/// Most redirect URIs of one client.
+pub const MAX_REDIRECT_URIS: usize = 32;
+
+/// Longest text that is kept of a name or version, in characters; the rest is cut off.
+const MAX_TEXT: usize = 200;
+
+/// Members we read. A wrong type is an error, `null` is an absent member, anything else is ignored.
+#[derive(Deserialize)]
+struct RawMetadata {
+    redirect_uris: Option<Vec<String>>,
+    token_endpoint_auth_method: Option<String>,
+    grant_types: Option<Vec<String>>,
+    response_types: Option<Vec<String>>,
+    client_name: Option<String>,
+    application_type: Option<String>,
+    scope: Option<String>,
+    software_id: Option<String>,
+    software_version: Option<String>,
+}
+
+const fn invalid(description: &'static str) -> Refusal {
+    Refusal::new(ErrorCode::InvalidClientMetadata, description)
+}
+
+const fn invalid_uri(description: &'static str) -> Refusal {
+    Refusal::new(ErrorCode::InvalidRedirectUri, description)
+}
+
+impl ClientMetadata {
+    /// Reads the body of a registration request.
+    ///
+    /// # Errors
+    /// `invalid_client_metadata` or `invalid_redirect_uri` (RFC 7591 §3.2.2).
+    pub fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        // A struct would also be read from an array, member by member.
+        let is_object = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+        if !is_object {
+            return Err(invalid("the body must be one JSON object"));
+        }
+        let raw: RawMetadata = serde_json::from_slice(body)
+            .map_err(|_| invalid("the body must be one JSON object whose members have the types of RFC 7591"))?;
+        raw.try_into()
+    }
+}
+
+impl TryFrom<RawMetadata> for ClientMetadata {
+    type Error = Refusal;
+
+    fn try_from(raw: RawMetadata) -> Result<Self, Refusal> {
+        let redirect_uris = redirect_uris(raw.redirect_uris.unwrap_or_default())?;
+        let application_type = application_type(raw.application_type.as_deref(), &redirect_uris)?;
+        if raw.response_types.is_some_and(|types| !types.iter().any(|name| name == "code")) {
+            return Err(invalid("response_types must hold code: it is the only one there is"));
+        }
+        let profile = ClientProfile {
+            name: kept_text(raw.client_name),
+            application_type,
+            redirect_uris,
+            refreshes: refreshes(raw.grant_types.as_deref())?,
+            scope: raw.scope.as_deref().and_then(kept_scope),
+            software_id: kept_text(raw.software_id),
+            software_version: kept_text(raw.software_version),
+        };
+        Ok(Self { profile, secret_method: secret_method(raw.token_endpoint_auth_method.as_deref())? })
+    }
+}
+
+fn redirect_uris(texts: Vec<String>) -> Result<Vec<RedirectUri>, Refusal> {
+    if texts.is_empty() {
+        return Err(invalid_uri("redirect_uris must hold at least one URI"));
+    }
+    if texts.len() > MAX_REDIRECT_URIS {
+        return Err(invalid_uri("redirect_uris holds more than 32 URIs"));
+    }
+    texts.iter().map(|text| text.parse().map_err(refused_uri)).collect()
+}
+
+/// The sentence of the error, as fixed text.
+const fn refused_uri(error: RedirectUriError) -> Refusal {
+    invalid_uri(match error {
+        RedirectUriError::Malformed => {
+            "a redirect URI must be an absolute URI of at most 2048 printable ASCII characters, \
+             its scheme and host in lower case"
+        }
+        RedirectUriError::Fragment => "a redirect URI must not have a fragment",
+        RedirectUriError::UserInfo => "a redirect URI must not have a user name or password",
+        RedirectUriError::Wildcard => "a redirect URI must not have a wildcard",
+        RedirectUriError::InsecureHost => {
+            "http redirect URIs are for 127.0.0.1, [::1] and localhost only; use https"
+        }
+        RedirectUriError::Scheme => "the scheme of a redirect URI is not allowed",
+        RedirectUriError::ReservedQuery => {
+            "a redirect URI must not have code, state, iss or error in its query"
+        }
+    })
+}
+
+/// Derived when it is left out, as many clients do: whoever listens on the user's machine is native.
+fn application_type(name: Option<&str>, uris: &[RedirectUri]) -> Result<ApplicationType, Refusal> {
+    let is_native = uris.iter().any(|uri| uri.kind() != RedirectKind::Https);
+    match name {
+        None if is_native => Ok(ApplicationType::Native),
+        None => Ok(ApplicationType::Web),
+        Some("native") => Ok(ApplicationType::Native),
+        Some("web") if is_native => Err(invalid_uri(
+            "a client of application_type web has https redirect URIs only; register as native",
+        )),
+        Some("web") => Ok(ApplicationType::Web),
+        Some(_) => Err(invalid("application_type must be web or native")),
+    }
+}
+
+/// Unknown grant types are ignored: clients list everything they could do, `device_code` included.
+fn refreshes(grant_types: Option<&[String]>) -> Result<bool, Refusal> {
+    let Some(names) = grant_types else { return Ok(false) };
+    if names.iter().any(|name| name == "authorization_code") {
+        Ok(names.iter().any(|name| name == "refresh_token"))
+    } else {
+        Err(invalid("grant_types must hold authorization_code"))
+    }
+}
+
+/// RFC 7591 §2: `client_secret_basic` when it is left out.
+fn secret_method(name: Option<&str>) -> Result<Option<SecretMethod>, Refusal> {
+    match name {
+        Some("none") => Ok(None),
+        None | Some("client_secret_basic") => Ok(Some(SecretMethod::Basic)),
+        Some("client_secret_post") => Ok(Some(SecretMethod::Post)),
+        Some(_) => Err(invalid(
+            "token_endpoint_auth_method must be none, client_secret_basic or client_secret_post",
+        )),
+    }
+}
+
+fn kept_text(text: Option<String>) -> Option<String> {
+    let kept: String = text?.trim().chars().take(MAX_TEXT).collect();
+    (!kept.is_empty()).then_some(kept)
+}
+
+fn kept_scope(text: &str) -> Option<String> {
+    let mut kept = ScopeSet::parse(text).to_string();
+    if text.split(' ').any(|token| token == "offline_access") {
+        kept.push_str(" offline_access");
+    }
+    let kept = kept.trim().to_owned();
+    (!kept.is_empty()).then_some(kept)
+}

@@ -1,0 +1,53 @@
+//! People who sign in.
+
+use std::fmt;
+
+use gateway_core::scope::ScopeSet;
+
+/// Who a token speaks for, for good: `{provider}:{stable id}`. Never a name or an e-mail address, which change hands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject(String);
+
+impl Subject {
+    /// The subject that `provider` knows as `id`.
+    #[must_use]
+    pub fn new(provider: &str, id: &str) -> Self {
+        Self(format!("{provider}:{id}"))
+    }
+
+    /// Reads a stored subject.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (provider, id) = text.split_once(':')?;
+        (!provider.is_empty() && !id.is_empty()).then(|| Self(text.to_owned()))
+    }
+
+    /// The id within `provider`, when the subject is one of its users.
+    #[must_use]
+    pub fn id_within(&self, provider: &str) -> Option<&str> {
+        self.0.strip_prefix(provider)?.strip_prefix(':')
+    }
+
+    /// The subject as it stands in `sub`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// A user as their identity provider describes them right now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Who it is.
+    pub subject: Subject,
+    /// A name to show; may change.
+    pub username: String,
+    /// The most that they may be granted.
+    pub allowed: ScopeSet,
+}

@@ -1,0 +1,82 @@
+//! What happens, one step at a time. A flow takes [`Deps`] and domain values and gives a domain value or a typed
+//! failure; it knows neither HTTP nor how anything is stored.
+
+pub mod authorize;
+pub mod consent;
+pub mod error;
+pub mod exchange;
+pub mod refresh;
+pub mod register;
+pub mod sign_in;
+pub mod token;
+
+use std::sync::Arc;
+
+use gateway_core::time::UnixTime;
+use service_kit::clock::Clock;
+use service_kit::random::Rng;
+
+use crate::domain::catalogue::Catalogue;
+use crate::domain::refresh::RefreshKey;
+use crate::identity::Identities;
+use crate::keys::SigningKeys;
+use crate::store::Store;
+
+/// Everything that the flows need. Built once, by [`crate::app`]; tests replace parts of it.
+#[derive(Debug)]
+pub struct Deps {
+    /// Issuer and protected resources.
+    pub catalogue: Catalogue,
+    /// What is remembered.
+    pub store: Arc<dyn Store>,
+    /// Who users are.
+    pub identities: Arc<dyn Identities>,
+    /// What signs access tokens.
+    pub keys: SigningKeys,
+    /// What derives refresh tokens.
+    pub refresh_key: RefreshKey,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub rng: Arc<dyn Rng>,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+}
+
+/// How long things live, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// An access token.
+    pub access_token: u64,
+    /// A family of refresh tokens that nobody uses.
+    pub refresh_token: u64,
+    /// After a rotation, the old refresh token's right to the same successor.
+    pub refresh_grace: u64,
+    /// A registration that nobody uses; 0 is for ever.
+    pub client: u64,
+    /// A browser's sign-in.
+    pub session: u64,
+}
+
+/// A code, from its issue to its redemption (RFC 6749 §4.1.2 recommends at most 10 minutes, RFC 9700 less).
+pub const CODE_LIFETIME: u64 = 60;
+
+/// How long a spent code is remembered, so that a second redemption is noticed.
+pub const CODE_MEMORY: u64 = 600;
+
+/// A consent page, from its rendering to its answer.
+pub const CONSENT_LIFETIME: u64 = 600;
+
+impl Deps {
+    /// The present.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        UnixTime::from_secs(self.clock.now())
+    }
+
+    /// When a registration that is used now will be forgotten.
+    #[must_use]
+    pub fn client_expiry(&self) -> Option<UnixTime> {
+        (self.lifetimes.client > 0).then(|| self.now().plus(self.lifetimes.client))
+    }
+}

@@ -1,0 +1,248 @@
+//! The authorization request (RFC 6749 §4.1.1), from its parameters to something that can be consented to.
+//!
+//! It is read anew at every step and nothing is stored for it before a user has signed in: some clients fetch the
+//! address themselves before they open the browser on it.
+
+use gateway_core::resource::ServerName;
+use gateway_core::scope::{Scope, ScopeSet};
+
+use super::Deps;
+use super::error::Cause;
+use crate::domain::client::{Client, ClientId};
+use crate::domain::error::{ErrorCode, Refusal};
+use crate::domain::parameters::Parameters;
+use crate::domain::pkce::CodeChallenge;
+use crate::domain::redirect_uri::RedirectUri;
+use crate::domain::secret::Digest;
+
+/// A request that may be put before a user.
+#[derive(Debug)]
+pub struct AuthorizationRequest {
+    /// Who asks.
+    pub client: Client,
+    /// Where the answer goes; registered.
+    pub reply_to: ReplyTo,
+    /// PKCE, always (RFC 9700 §2.1.1).
+    pub challenge: CodeChallenge,
+    /// The one server that is asked for.
+    pub server: ServerName,
+    /// What is asked for there; not empty.
+    pub scope: ScopeSet,
+    /// How the user may be bothered.
+    pub prompt: Prompt,
+    /// Tells this request from every other one.
+    pub fingerprint: Digest,
+}
+
+/// Where an answer goes, and what it carries back.
+#[derive(Debug, Clone)]
+pub struct ReplyTo {
+    /// A redirect URI of the client.
+    pub redirect_uri: RedirectUri,
+    /// The client's own value, returned as it came.
+    pub state: Option<String>,
+    issuer: String,
+}
+
+/// `prompt` (`OpenID` Connect Core §3.1.2.1). Other values are ignored: consent is always asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prompt {
+    /// Absent, or a value without a meaning here.
+    Default,
+    /// `none`: show nothing.
+    Nothing,
+    /// `login`: sign in again.
+    SignIn,
+}
+
+/// Why a request cannot be put before a user.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorizeError {
+    /// There is no trustworthy place to send an error to: tell the user, and redirect nowhere (RFC 6749 §4.1.2.1).
+    #[error("{0}")]
+    Untrusted(Untrusted),
+    /// The client is told.
+    #[error("{refusal}")]
+    Refused {
+        /// Where.
+        reply_to: ReplyTo,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// We could not decide.
+    #[error(transparent)]
+    Internal(#[from] Cause),
+}
+
+/// What is wrong with a request that must not be answered by a redirect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Untrusted {
+    /// The query is not well-formed.
+    #[error("The address of this page is damaged.")]
+    Malformed,
+    /// `client_id` is missing, repeated, or of nobody we know.
+    #[error("The app that sent you here is not registered, or its registration has expired.")]
+    Client,
+    /// `redirect_uri` is missing, repeated, or not registered.
+    #[error("The app that sent you here asked to be answered at an address that it has not registered.")]
+    RedirectUri,
+}
+
+impl ReplyTo {
+    /// The redirect that brings the client its code.
+    #[must_use]
+    pub fn with_code(&self, code: &str) -> String {
+        self.redirect(&[("code", code)])
+    }
+
+    /// The redirect that tells the client why there is none.
+    #[must_use]
+    pub fn with_refusal(&self, refusal: &Refusal) -> String {
+        self.redirect(&[("error", refusal.code.as_str()), ("error_description", refusal.description)])
+    }
+
+    /// Every answer names its issuer (RFC 9207).
+    fn redirect(&self, answer: &[(&str, &str)]) -> String {
+        let state = self.state.as_deref().map(|state| ("state", state));
+        let parameters: Vec<(&str, &str)> =
+            answer.iter().copied().chain(state).chain([("iss", self.issuer.as_str())]).collect();
+        self.redirect_uri.with_query(&parameters)
+    }
+}
+
+impl AuthorizationRequest {
+    /// Reads a request. The client and its redirect URI come first: until they are known to belong together, there is
+    /// nobody to send an error to.
+    ///
+    /// # Errors
+    /// [`AuthorizeError`].
+    pub async fn read(deps: &Deps, parameters: &Parameters) -> Result<Self, AuthorizeError> {
+        let client = client(deps, parameters).await?;
+        let redirect_uri = redirect_uri(&client, parameters)?;
+        let state = parameters.get("state").ok().flatten().map(str::to_owned);
+        let reply_to = ReplyTo { redirect_uri, state, issuer: deps.catalogue.issuer().to_string() };
+        match Asked::read(deps, parameters) {
+            Ok(asked) => Ok(Self::new(client, reply_to, asked)),
+            Err(refusal) => Err(AuthorizeError::Refused { reply_to, refusal }),
+        }
+    }
+
+    fn new(client: Client, reply_to: ReplyTo, asked: Asked) -> Self {
+        let Asked { challenge, server, scope, prompt } = asked;
+        let fingerprint = Digest::of_fields(&[
+            client.id.as_str(),
+            reply_to.redirect_uri.as_str(),
+            if reply_to.state.is_some() { "state" } else { "no state" },
+            reply_to.state.as_deref().unwrap_or_default(),
+            &challenge.to_text(),
+            server.as_str(),
+            &scope.to_string(),
+        ]);
+        Self { client, reply_to, challenge, server, scope, prompt, fingerprint }
+    }
+
+    /// The answer that this request is refused with.
+    #[must_use]
+    pub fn refused(self, code: ErrorCode, description: &'static str) -> AuthorizeError {
+        AuthorizeError::Refused { reply_to: self.reply_to, refusal: Refusal::new(code, description) }
+    }
+}
+
+async fn client(deps: &Deps, parameters: &Parameters) -> Result<Client, AuthorizeError> {
+    let unknown = || AuthorizeError::Untrusted(Untrusted::Client);
+    let text = parameters.get("client_id").ok().flatten().ok_or_else(unknown)?;
+    let id = ClientId::parse(text).ok_or_else(unknown)?;
+    let client = deps.store.client(&id, deps.now()).await.map_err(Cause::from)?;
+    client.ok_or_else(unknown)
+}
+
+fn redirect_uri(client: &Client, parameters: &Parameters) -> Result<RedirectUri, AuthorizeError> {
+    let text = parameters.get("redirect_uri").ok().flatten();
+    let parsed = text.and_then(|text| text.parse::<RedirectUri>().ok());
+    parsed
+        .filter(|uri| client.may_redirect_to(uri))
+        .ok_or(AuthorizeError::Untrusted(Untrusted::RedirectUri))
+}
+
+/// Everything in a request that a redirect can complain about.
+struct Asked {
+    challenge: CodeChallenge,
+    server: ServerName,
+    scope: ScopeSet,
+    prompt: Prompt,
+}
+
+impl Asked {
+    fn read(deps: &Deps, parameters: &Parameters) -> Result<Self, Refusal> {
+        if parameters.repeats("resource") {
+            return Err(Refusal::new(ErrorCode::InvalidTarget, "a token is for one resource: ask for one"));
+        }
+        if parameters.has_repeated() {
+            return Err(Refusal::new(ErrorCode::InvalidRequest, "a parameter is repeated"));
+        }
+        response(parameters)?;
+        let challenge = challenge(parameters)?;
+        let server = deps.catalogue.requested(parameters.get("resource")?).ok_or_else(|| {
+            Refusal::new(ErrorCode::InvalidTarget, "resource must be the URI of one MCP server of this gateway")
+        })?;
+        let scope = scope(server, parameters.get("scope")?)?;
+        let prompt = prompt(parameters.get("prompt")?)?;
+        Ok(Self { challenge, server: server.clone(), scope, prompt })
+    }
+}
+
+fn response(parameters: &Parameters) -> Result<(), Refusal> {
+    // Request objects are refused by name and never fetched: `request_uri` would make us a proxy.
+    if parameters.get("request")?.is_some() {
+        return Err(Refusal::new(ErrorCode::RequestNotSupported, "request objects are not supported"));
+    }
+    if parameters.get("request_uri")?.is_some() {
+        return Err(Refusal::new(ErrorCode::RequestUriNotSupported, "request_uri is not supported"));
+    }
+    match parameters.get("response_type")? {
+        Some("code") => {}
+        Some(_) => {
+            return Err(Refusal::new(ErrorCode::UnsupportedResponseType, "response_type must be code"));
+        }
+        None => return Err(Refusal::new(ErrorCode::InvalidRequest, "response_type is missing")),
+    }
+    match parameters.get("response_mode")? {
+        None | Some("query") => Ok(()),
+        Some(_) => Err(Refusal::new(ErrorCode::InvalidRequest, "response_mode must be query")),
+    }
+}
+
+fn challenge(parameters: &Parameters) -> Result<CodeChallenge, Refusal> {
+    let invalid = |description| Refusal::new(ErrorCode::InvalidRequest, description);
+    let text = parameters.get("code_challenge")?.ok_or(invalid("PKCE is required: code_challenge is missing"))?;
+    // An absent method means plain (RFC 7636 §4.3), which is not supported.
+    if parameters.get("code_challenge_method")? != Some("S256") {
+        return Err(invalid("code_challenge_method must be S256"));
+    }
+    CodeChallenge::parse(text).ok_or(invalid("code_challenge must be a SHA-256 in base64url"))
+}
+
+/// What is asked for at `server`: everything there when the client does not say. Tokens that mean nothing to us are
+/// skipped; a request of nothing but those is refused.
+fn scope(server: &ServerName, text: Option<&str>) -> Result<ScopeSet, Refusal> {
+    let everything: ScopeSet = [Scope::Server(server.clone())].into_iter().collect();
+    let names_no_tool = |text: &str| text.split(' ').all(|token| token.is_empty() || token == "offline_access");
+    let Some(text) = text.filter(|text| !names_no_tool(text)) else { return Ok(everything) };
+    let asked = ScopeSet::parse(text).intersect(&everything);
+    if asked.is_empty() {
+        return Err(Refusal::new(ErrorCode::InvalidScope, "no scope in the request belongs to the resource"));
+    }
+    Ok(asked)
+}
+
+fn prompt(text: Option<&str>) -> Result<Prompt, Refusal> {
+    let values: Vec<&str> = text.unwrap_or_default().split(' ').filter(|value| !value.is_empty()).collect();
+    match values.as_slice() {
+        ["none"] => Ok(Prompt::Nothing),
+        several if several.contains(&"none") => {
+            Err(Refusal::new(ErrorCode::InvalidRequest, "prompt=none cannot be combined"))
+        }
+        several if several.contains(&"login") => Ok(Prompt::SignIn),
+        _ => Ok(Prompt::Default),
+    }
+}

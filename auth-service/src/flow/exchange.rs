@@ -1,0 +1,125 @@
+//! A code becomes tokens (RFC 6749 §4.1.3).
+
+use gateway_core::scope::ScopeSet;
+
+use super::Deps;
+use super::error::FlowError;
+use super::token::{CodeExchange, IssuedTokens, access_token, keep_client};
+use crate::audit::{self, Event};
+use crate::domain::client::Client;
+use crate::domain::error::{ErrorCode, Refusal};
+use crate::domain::grant::CodeGrant;
+use crate::domain::pkce::CodeVerifier;
+use crate::domain::secret::{AuthorizationCode, Digest, Secret};
+use crate::domain::user::User;
+use crate::store::{FamilyOpening, Redemption};
+
+/// The one answer to every code that is not good: it tells nobody what was wrong with it (C-03).
+const INVALID_CODE: Refusal =
+    Refusal::new(ErrorCode::InvalidGrant, "the code is unknown, expired, spent or not for this client");
+
+/// Redeems a code. What stands behind it never changes, so it is looked at first, and everything is ready before the
+/// one atomic step that spends it: a code is never spent without its tokens being issued.
+///
+/// # Errors
+/// `invalid_grant`, `invalid_target` or `invalid_request`.
+pub async fn exchange_code(
+    deps: &Deps,
+    client: &Client,
+    request: &CodeExchange<'_>,
+) -> Result<IssuedTokens, FlowError> {
+    let verifier = CodeVerifier::parse(request.verifier).ok_or(FlowError::refused(
+        ErrorCode::InvalidRequest,
+        "code_verifier must be 43 to 128 unreserved characters",
+    ))?;
+    let code = Secret::<AuthorizationCode>::parse(request.code).ok_or(INVALID_CODE)?.digest();
+    let grant = deps.store.code(&code, deps.now()).await?.ok_or(INVALID_CODE)?;
+    if !is_presented_rightly(&grant, client, request, &verifier) {
+        return Err(burn(deps, &code, &grant).await?);
+    }
+    let is_its_resource =
+        |text: &str| deps.catalogue.requested(Some(text)) == Some(&grant.access.server);
+    if !request.resource.is_none_or(is_its_resource) {
+        return Err(FlowError::refused(ErrorCode::InvalidTarget, "the code is for another resource"));
+    }
+    let Some((user, scope)) = still_allowed(deps, &grant).await? else {
+        return Err(burn(deps, &code, &grant).await?);
+    };
+    redeem(deps, client, &code, &Redeemable { grant, user, scope }).await
+}
+
+/// What a good code stands for now.
+struct Redeemable {
+    grant: CodeGrant,
+    user: User,
+    scope: ScopeSet,
+}
+
+fn is_presented_rightly(
+    grant: &CodeGrant,
+    client: &Client,
+    request: &CodeExchange<'_>,
+    verifier: &CodeVerifier,
+) -> bool {
+    let is_its_client = grant.access.client == client.id;
+    let is_its_address = request.redirect_uri.is_none_or(|uri| uri == grant.redirect_uri.as_str());
+    let is_proven = grant.challenge.is_met_by(verifier);
+    is_its_client && is_its_address && is_proven
+}
+
+async fn still_allowed(deps: &Deps, grant: &CodeGrant) -> Result<Option<(User, ScopeSet)>, FlowError> {
+    let user = deps.identities.user(&grant.access.subject).await?;
+    Ok(user.and_then(|user| {
+        let scope = grant.access.scope.intersect(&user.allowed);
+        (!scope.is_empty()).then_some((user, scope))
+    }))
+}
+
+async fn redeem(
+    deps: &Deps,
+    client: &Client,
+    code: &Digest,
+    good: &Redeemable,
+) -> Result<IssuedTokens, FlowError> {
+    let access = &good.grant.access;
+    let (token, jti) = access_token(deps, access, &good.scope, &good.user)?;
+    let refresh_token = if client.profile.refreshes {
+        Some(deps.refresh_key.first(good.grant.family, deps.rng.as_ref())?)
+    } else {
+        None
+    };
+    let now = deps.now();
+    let opening = refresh_token.as_ref().map(|first| FamilyOpening {
+        first: first.digest(),
+        expires_at: now.plus(deps.lifetimes.refresh_token),
+    });
+    match deps.store.redeem_code(code, opening.as_ref(), now).await? {
+        Redemption::First(_) => {}
+        Redemption::Replayed(grant) => {
+            record_replay(&grant);
+            return Err(INVALID_CODE.into());
+        }
+        Redemption::Unknown => return Err(INVALID_CODE.into()),
+    }
+    keep_client(deps, client).await?;
+    let record = audit::record(Event::TokenIssued).user(&access.subject).client(&client.id);
+    record.detail(format_args!("{jti} for {}", good.scope)).ok();
+    let expires_in = deps.lifetimes.access_token;
+    Ok(IssuedTokens { access_token: token, expires_in, refresh_token, scope: good.scope.clone() })
+}
+
+/// Spends a code that came with the wrong client, address or proof: whoever has it must not try again.
+async fn burn(deps: &Deps, code: &Digest, grant: &CodeGrant) -> Result<FlowError, FlowError> {
+    match deps.store.redeem_code(code, None, deps.now()).await? {
+        Redemption::Replayed(grant) => record_replay(&grant),
+        Redemption::First(_) | Redemption::Unknown => {
+            audit::record(Event::CodeBurned).user(&grant.access.subject).client(&grant.access.client).refused();
+        }
+    }
+    Ok(INVALID_CODE.into())
+}
+
+fn record_replay(grant: &CodeGrant) {
+    let record = audit::record(Event::CodeReplayed).user(&grant.access.subject).client(&grant.access.client);
+    record.detail(format_args!("family {} revoked", grant.family)).refused();
+}

@@ -1,0 +1,113 @@
+//! A refresh token becomes its successor and a new access token (RFC 6749 §6, RFC 9700 §4.14.2).
+
+use gateway_core::resource::ServerName;
+use gateway_core::scope::ScopeSet;
+
+use super::Deps;
+use super::error::FlowError;
+use super::token::{IssuedTokens, RefreshExchange, access_token, keep_client};
+use crate::audit::{self, Event};
+use crate::domain::client::Client;
+use crate::domain::error::{ErrorCode, Refusal};
+use crate::domain::grant::{Access, FamilyId};
+use crate::domain::refresh::RefreshToken;
+use crate::domain::user::User;
+use crate::store::{Rotated, Rotation};
+
+/// The one answer to every refresh token that is not good.
+const INVALID_TOKEN: Refusal = Refusal::new(
+    ErrorCode::InvalidGrant,
+    "the refresh token is unknown, expired, revoked, already used or not for this client",
+);
+
+/// Trades a refresh token. What the user may do is looked up again: who lost a permission loses it here, and who was
+/// removed gets nothing.
+///
+/// # Errors
+/// `invalid_grant`, `invalid_target` or `invalid_scope`.
+pub async fn refresh(
+    deps: &Deps,
+    client: &Client,
+    request: &RefreshExchange<'_>,
+) -> Result<IssuedTokens, FlowError> {
+    let server = requested_server(deps, request.resource)?;
+    let token = deps.refresh_key.open(request.token).ok_or(INVALID_TOKEN)?;
+    let successor = deps.refresh_key.successor(&token);
+    let access = rotate(deps, client, server, [&token, &successor]).await?;
+    let Some((user, allowed)) = still_allowed(deps, &access).await? else {
+        deps.store.revoke_family(token.family()).await?;
+        record(Event::AccessWithdrawn, &access, token.family()).refused();
+        return Err(INVALID_TOKEN.into());
+    };
+    let scope = narrowed(&allowed, request.scope)?;
+    let (access_token, jti) = access_token(deps, &access, &scope, &user)?;
+    keep_client(deps, client).await?;
+    let record = audit::record(Event::TokenIssued).user(&access.subject).client(&client.id);
+    record.detail(format_args!("{jti} for {scope}")).ok();
+    let expires_in = deps.lifetimes.access_token;
+    Ok(IssuedTokens { access_token, expires_in, refresh_token: Some(successor), scope })
+}
+
+fn requested_server<'a>(deps: &'a Deps, resource: Option<&str>) -> Result<Option<&'a ServerName>, Refusal> {
+    let Some(text) = resource else { return Ok(None) };
+    let server = deps.catalogue.requested(Some(text));
+    server.map(Some).ok_or(Refusal::new(ErrorCode::InvalidTarget, "resource is not an MCP server of this gateway"))
+}
+
+async fn rotate(
+    deps: &Deps,
+    client: &Client,
+    server: Option<&ServerName>,
+    [token, successor]: [&RefreshToken; 2],
+) -> Result<Access, FlowError> {
+    let now = deps.now();
+    let rotation = Rotation {
+        family: token.family(),
+        presented: token.digest(),
+        successor: successor.digest(),
+        client: client.id.clone(),
+        server: server.cloned(),
+        now,
+        grace: deps.lifetimes.refresh_grace,
+        expires_at: now.plus(deps.lifetimes.refresh_token),
+    };
+    match deps.store.rotate_refresh(&rotation).await? {
+        Rotated::Fresh(access) | Rotated::Again(access) => Ok(access),
+        Rotated::Reused(access) => {
+            record(Event::RefreshReused, &access, token.family()).refused();
+            Err(INVALID_TOKEN.into())
+        }
+        Rotated::ForeignServer => {
+            Err(FlowError::refused(ErrorCode::InvalidTarget, "the refresh token is for another resource"))
+        }
+        Rotated::ForeignClient | Rotated::Unknown => Err(INVALID_TOKEN.into()),
+    }
+}
+
+/// The user, and what is left of the grant: nothing when they, their permissions or the server are gone.
+async fn still_allowed(deps: &Deps, access: &Access) -> Result<Option<(User, ScopeSet)>, FlowError> {
+    let user = deps.identities.user(&access.subject).await?;
+    let is_served = deps.catalogue.named(access.server.as_str()).is_some();
+    Ok(user.filter(|_| is_served).and_then(|user| {
+        let scope = access.scope.intersect(&user.allowed);
+        (!scope.is_empty()).then_some((user, scope))
+    }))
+}
+
+/// What of `allowed` the client asks for this time; the family keeps what was granted. Asking for more than was granted
+/// never widens anything (C-20).
+fn narrowed(allowed: &ScopeSet, requested: Option<&str>) -> Result<ScopeSet, Refusal> {
+    let Some(text) = requested else { return Ok(allowed.clone()) };
+    let scope = allowed.intersect(&ScopeSet::parse(text));
+    let is_only_offline = text.split(' ').all(|token| token.is_empty() || token == "offline_access");
+    match (scope.is_empty(), is_only_offline) {
+        (false, _) => Ok(scope),
+        (true, true) => Ok(allowed.clone()),
+        (true, false) => Err(Refusal::new(ErrorCode::InvalidScope, "no scope in the request was granted")),
+    }
+}
+
+fn record(event: Event, access: &Access, family: FamilyId) -> audit::Record {
+    let record = audit::record(event).user(&access.subject).client(&access.client);
+    record.detail(format_args!("family {family} revoked"))
+}

@@ -1,0 +1,41 @@
+//! Dynamic client registration (RFC 7591).
+
+use super::Deps;
+use super::error::Cause;
+use crate::audit::{self, Event};
+use crate::domain::client::{Client, ClientAuthentication, ClientId};
+use crate::domain::metadata::ClientMetadata;
+use crate::domain::secret::{ClientSecret, Secret};
+
+/// A new client, with the secret that is shown this once.
+#[derive(Debug)]
+pub struct Registered {
+    /// What was stored.
+    pub client: Client,
+    /// `None` for a public client.
+    pub secret: Option<Secret<ClientSecret>>,
+}
+
+/// Registers a client.
+///
+/// # Errors
+/// Whatever keeps it from being stored.
+pub async fn register(deps: &Deps, metadata: ClientMetadata) -> Result<Registered, Cause> {
+    let (authentication, secret) = match metadata.secret_method {
+        None => (ClientAuthentication::None, None),
+        Some(method) => {
+            let secret = Secret::generate(deps.rng.as_ref())?;
+            (ClientAuthentication::Secret { method, digest: secret.digest() }, Some(secret))
+        }
+    };
+    let client = Client {
+        id: ClientId::generate(deps.rng.as_ref())?,
+        issued_at: deps.now(),
+        expires_at: deps.client_expiry(),
+        authentication,
+        profile: metadata.profile,
+    };
+    deps.store.insert_client(&client).await?;
+    audit::record(Event::ClientRegistered).client(&client.id).detail(client.authentication.name()).ok();
+    Ok(Registered { client, secret })
+}

@@ -1,0 +1,167 @@
+//! What all grants at the token endpoint have in common: who asks, for what, and what they get.
+
+use gateway_core::jwt::Claims;
+use gateway_core::scope::ScopeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::Deps;
+use super::error::{Cause, FlowError};
+use crate::audit::{self, Event};
+use crate::domain::client::{Client, ClientId};
+use crate::domain::error::{ErrorCode, Refusal};
+use crate::domain::grant::Access;
+use crate::domain::parameters::Parameters;
+use crate::domain::refresh::RefreshToken;
+use crate::domain::secret::Digest;
+use crate::domain::user::User;
+
+/// Who a client says it is, and what it shows for it.
+#[derive(Debug)]
+pub struct ClientCredentials {
+    /// The client.
+    pub id: ClientId,
+    /// Digest of the secret, when one was sent.
+    pub secret: Option<Digest>,
+}
+
+/// A token request: one variant per grant, each with exactly what the grant needs.
+#[derive(Debug)]
+pub enum TokenRequest<'a> {
+    /// RFC 6749 §4.1.3.
+    AuthorizationCode(CodeExchange<'a>),
+    /// RFC 6749 §6.
+    RefreshToken(RefreshExchange<'a>),
+}
+
+/// `grant_type=authorization_code`.
+pub struct CodeExchange<'a> {
+    /// `code`.
+    pub code: &'a str,
+    /// `redirect_uri`: compared when it is sent. OAuth 2.1 no longer asks for it, PKCE does its work.
+    pub redirect_uri: Option<&'a str>,
+    /// `code_verifier`.
+    pub verifier: &'a str,
+    /// `resource` (RFC 8707 §2.2).
+    pub resource: Option<&'a str>,
+}
+
+/// `grant_type=refresh_token`.
+pub struct RefreshExchange<'a> {
+    /// `refresh_token`.
+    pub token: &'a str,
+    /// `scope`: narrower than what was granted.
+    pub scope: Option<&'a str>,
+    /// `resource`.
+    pub resource: Option<&'a str>,
+}
+
+impl std::fmt::Debug for CodeExchange<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("CodeExchange(…)")
+    }
+}
+
+impl std::fmt::Debug for RefreshExchange<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("RefreshExchange(…)")
+    }
+}
+
+/// What a client gets.
+#[derive(Debug)]
+pub struct IssuedTokens {
+    /// A signed access token (RFC 9068).
+    pub access_token: String,
+    /// Seconds until it expires.
+    pub expires_in: u64,
+    /// The refresh token, for clients that registered for it.
+    pub refresh_token: Option<RefreshToken>,
+    /// What the access token allows; may be less than was asked for (RFC 6749 §3.3).
+    pub scope: ScopeSet,
+}
+
+impl<'a> TokenRequest<'a> {
+    /// Reads a token request.
+    ///
+    /// # Errors
+    /// `invalid_request` or `unsupported_grant_type`.
+    pub fn read(parameters: &'a Parameters) -> Result<Self, Refusal> {
+        match parameters.get("grant_type")? {
+            Some("authorization_code") => Ok(Self::AuthorizationCode(CodeExchange {
+                code: required(parameters, "code", "code is missing")?,
+                redirect_uri: parameters.get("redirect_uri")?,
+                verifier: required(parameters, "code_verifier", "code_verifier is missing")?,
+                resource: parameters.get("resource")?,
+            })),
+            Some("refresh_token") => Ok(Self::RefreshToken(RefreshExchange {
+                token: required(parameters, "refresh_token", "refresh_token is missing")?,
+                scope: parameters.get("scope")?,
+                resource: parameters.get("resource")?,
+            })),
+            Some(_) => Err(Refusal::new(
+                ErrorCode::UnsupportedGrantType,
+                "grant_type must be authorization_code or refresh_token",
+            )),
+            None => Err(Refusal::new(ErrorCode::InvalidRequest, "grant_type is missing")),
+        }
+    }
+}
+
+fn required<'a>(
+    parameters: &'a Parameters,
+    name: &str,
+    description: &'static str,
+) -> Result<&'a str, Refusal> {
+    parameters.get(name)?.ok_or(Refusal::new(ErrorCode::InvalidRequest, description))
+}
+
+/// The client that these credentials prove. An unknown client is answered like a wrong secret.
+///
+/// # Errors
+/// `invalid_client`.
+pub async fn authenticate(deps: &Deps, credentials: &ClientCredentials) -> Result<Client, FlowError> {
+    let client = deps.store.client(&credentials.id, deps.now()).await?;
+    let proven = client.filter(|client| client.authentication.accepts(credentials.secret.as_ref()));
+    proven.ok_or_else(|| {
+        audit::record(Event::ClientAuthentication).refused();
+        FlowError::refused(ErrorCode::InvalidClient, "client authentication failed")
+    })
+}
+
+/// Moves the expiry of a client that is in use, at most once in half a lifetime.
+pub(super) async fn keep_client(deps: &Deps, client: &Client) -> Result<(), FlowError> {
+    if let (Some(expires_at), Some(renewed)) = (client.expires_at, deps.client_expiry())
+        && expires_at.since(deps.now()) < deps.lifetimes.client / 2
+    {
+        deps.store.extend_client(&client.id, renewed, deps.now()).await?;
+    }
+    Ok(())
+}
+
+/// Signs an access token for `access`, narrowed to `scope`.
+pub(super) fn access_token(
+    deps: &Deps,
+    access: &Access,
+    scope: &ScopeSet,
+    user: &User,
+) -> Result<(String, String), Cause> {
+    let mut id = [0; 16];
+    deps.rng.fill(&mut id)?;
+    let jti = URL_SAFE_NO_PAD.encode(id);
+    let now = deps.now();
+    let token = deps.keys.access_token(&Claims {
+        iss: deps.catalogue.issuer().to_string(),
+        sub: access.subject.to_string(),
+        aud: deps.catalogue.resource_of(&access.server).to_string(),
+        client_id: access.client.to_string(),
+        scope: scope.to_string(),
+        iat: now,
+        nbf: now,
+        exp: now.plus(deps.lifetimes.access_token),
+        jti: jti.clone(),
+        preferred_username: Some(user.username.clone()),
+    })?;
+    Ok((token, jti))
+}

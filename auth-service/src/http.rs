@@ -1,0 +1,59 @@
+//! The HTTP side: which address is answered by whom, and nothing else.
+
+mod authorize;
+mod client_auth;
+mod cookie;
+mod error;
+mod form;
+mod internal;
+mod metadata;
+mod middleware;
+mod origin;
+mod page;
+mod register;
+mod token;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderName, Method, header};
+use axum::routing::{get, post};
+use tower_http::cors::{Any, CorsLayer};
+
+use crate::flow::Deps;
+
+/// Everything that clients and browsers may reach.
+#[must_use]
+pub fn public(deps: &Arc<Deps>) -> Router {
+    // Browser-based clients read these from their own origin; there are no cookies here to be misused (C-10).
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([
+            header::ACCEPT,
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("mcp-protocol-version"),
+        ])
+        .expose_headers([header::WWW_AUTHENTICATE]);
+    let for_clients = Router::new()
+        .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server))
+        .route("/.well-known/oauth-protected-resource/{server}/mcp", get(metadata::protected_resource))
+        .route("/jwks.json", get(metadata::jwks))
+        .route("/register", post(register::post))
+        .route("/token", post(token::post))
+        .layer(cors);
+    let for_people =
+        Router::new().route("/authorize", get(authorize::get).post(authorize::post).head(error::not_allowed));
+    middleware::around(for_clients.merge(for_people).fallback(error::not_found), deps).with_state(Arc::clone(deps))
+}
+
+/// What only the operator's own machines may reach.
+#[must_use]
+pub fn internal(deps: &Arc<Deps>) -> Router {
+    let router = Router::new()
+        .route("/health/live", get(internal::live))
+        .route("/health/ready", get(internal::ready))
+        .fallback(error::not_found);
+    middleware::around(router, deps).with_state(Arc::clone(deps))
+}

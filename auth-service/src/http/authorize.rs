@@ -1,0 +1,143 @@
+//! `GET` and `POST /authorize` (RFC 6749 §3.1): the pages, and the forms on them.
+//!
+//! The request stays in the query string from the first page to the last. Forms post to the same address.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+
+use super::error::ApiError;
+use super::form::Form;
+use super::{cookie, error, origin, page};
+use crate::domain::error::{ErrorCode, Refusal};
+use crate::domain::parameters::Parameters;
+use crate::domain::secret::Secret;
+use crate::flow::Deps;
+use crate::flow::authorize::{AuthorizationRequest, AuthorizeError, Untrusted};
+use crate::flow::consent::{self, Answer, ConsentError, Step};
+use crate::flow::sign_in::{self, Credentials};
+
+/// Shows the page that comes next: signing in, or the question.
+pub(super) async fn get(State(deps): State<Arc<Deps>>, headers: HeaderMap, uri: Uri) -> Response {
+    show(&deps, &headers, &uri).await.unwrap_or_else(refused)
+}
+
+async fn show(deps: &Deps, headers: &HeaderMap, uri: &Uri) -> Result<Response, AuthorizeError> {
+    let request = request(deps, uri).await?;
+    let session = cookie::read(deps, headers);
+    Ok(match consent::next_step(deps, request, session.as_ref()).await? {
+        Step::SignIn(request) => page::sign_in(&request, None),
+        Step::Consent(question) => page::consent(&question, deps.lifetimes.refresh_token),
+    })
+}
+
+/// Takes a form from one of the pages.
+pub(super) async fn post(
+    State(deps): State<Arc<Deps>>,
+    headers: HeaderMap,
+    uri: Uri,
+    form: Result<Form, ApiError>,
+) -> Response {
+    if !origin::is_our_own(&deps, &headers) {
+        return page::forbidden();
+    }
+    let Ok(Form(form)) = form else { return page::untrusted(Untrusted::Malformed) };
+    let request = match request(&deps, &uri).await {
+        Ok(request) => request,
+        Err(error) => return refused(error),
+    };
+    match form.get("action") {
+        Ok(Some("sign-in")) => signed_in(&deps, &headers, &uri, (request, &form)).await,
+        Ok(Some("sign-out")) => signed_out(&deps, &headers, &uri).await,
+        Ok(Some("approve")) => answered(&deps, &headers, request, answer(&form, true)).await,
+        Ok(Some("deny")) => answered(&deps, &headers, request, answer(&form, false)).await,
+        _ => page::forbidden(),
+    }
+}
+
+async fn request(deps: &Deps, uri: &Uri) -> Result<AuthorizationRequest, AuthorizeError> {
+    let query = uri.query().unwrap_or_default();
+    let parameters = Parameters::parse(query.as_bytes());
+    let parameters = parameters.map_err(|_| AuthorizeError::Untrusted(Untrusted::Malformed))?;
+    AuthorizationRequest::read(deps, &parameters).await
+}
+
+async fn signed_in(
+    deps: &Deps,
+    headers: &HeaderMap,
+    uri: &Uri,
+    (request, form): (AuthorizationRequest, &Parameters),
+) -> Response {
+    let typed = |name| form.get(name).ok().flatten().unwrap_or_default();
+    let credentials = Credentials { username: typed("username"), password: typed("password") };
+    let before = cookie::read(deps, headers);
+    match sign_in::sign_in(deps, &credentials, before.as_ref()).await {
+        Ok(Some(secret)) => back_to(uri, cookie::set(deps, &secret)),
+        Ok(None) => page::sign_in(&request, Some(credentials.username)),
+        Err(cause) => unavailable(&cause),
+    }
+}
+
+async fn signed_out(deps: &Deps, headers: &HeaderMap, uri: &Uri) -> Response {
+    match sign_in::sign_out(deps, cookie::read(deps, headers).as_ref()).await {
+        Ok(()) => back_to(uri, cookie::clear(deps)),
+        Err(cause) => unavailable(&cause),
+    }
+}
+
+fn answer(form: &Parameters, approved: bool) -> Answer {
+    Answer { approved, ticket: form.get("ticket").ok().flatten().and_then(Secret::parse) }
+}
+
+async fn answered(
+    deps: &Deps,
+    headers: &HeaderMap,
+    request: AuthorizationRequest,
+    answer: Answer,
+) -> Response {
+    let session = cookie::read(deps, headers);
+    match consent::answer(deps, request, session.as_ref(), answer).await {
+        Ok(address) => see_other(&address),
+        Err(ConsentError::Forged) => page::forbidden(),
+        Err(ConsentError::Authorize(error)) => refused(error),
+    }
+}
+
+fn refused(error: AuthorizeError) -> Response {
+    match error {
+        AuthorizeError::Untrusted(reason) => page::untrusted(reason),
+        AuthorizeError::Refused { reply_to, refusal } => see_other(&reply_to.with_refusal(&refusal)),
+        AuthorizeError::Internal(cause) => unavailable(&cause),
+    }
+}
+
+fn unavailable(cause: &crate::flow::error::Cause) -> Response {
+    error::log(cause);
+    page::unavailable()
+}
+
+/// The same request again, in a browser whose cookie has changed.
+fn back_to(uri: &Uri, cookie: Option<HeaderValue>) -> Response {
+    let address = uri.path_and_query().map_or("/authorize", |text| text.as_str());
+    let mut response = see_other(address);
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// 303, so that no browser posts a password to a client (RFC 9700 §4.12).
+fn see_other(address: &str) -> Response {
+    let Ok(location) = HeaderValue::from_str(address) else {
+        let refusal = Refusal::new(ErrorCode::InvalidRequest, "the redirect cannot be written");
+        return ApiError::Refused(refusal).into_response();
+    };
+    let headers: [(HeaderName, HeaderValue); 3] = [
+        (header::LOCATION, location),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}

@@ -1,0 +1,107 @@
+//! Errors as JSON (RFC 6749 §5.2, RFC 7591 §3.2.2). What went wrong inside is logged here, once, and not sent.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::audit;
+use crate::domain::error::{ErrorCode, Refusal};
+use crate::flow::error::{Cause, FlowError};
+
+/// An error that goes to a client.
+#[derive(Debug)]
+pub(super) enum ApiError {
+    /// A refusal by a flow or a parser.
+    Refused(Refusal),
+    /// `invalid_client` after HTTP Basic was tried: the answer must say so (RFC 6749 §5.2).
+    BasicRefused(Refusal),
+    /// A body of more than [`super::form::MAX_BODY`] bytes.
+    TooLarge,
+    /// Something inside failed.
+    Internal(Cause),
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Cause> for ApiError {
+    fn from(cause: Cause) -> Self {
+        Self::Internal(cause)
+    }
+}
+
+impl From<FlowError> for ApiError {
+    fn from(error: FlowError) -> Self {
+        match error {
+            FlowError::Refused(refusal) => Self::Refused(refusal),
+            FlowError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Refused(refusal) => oauth(status_of(refusal.code), refusal),
+            Self::BasicRefused(refusal) => {
+                let mut response = oauth(status_of(refusal.code), refusal);
+                let challenge = HeaderValue::from_static("Basic realm=\"token\"");
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+                response
+            }
+            Self::TooLarge => {
+                oauth(StatusCode::PAYLOAD_TOO_LARGE, Refusal::new(ErrorCode::InvalidRequest, "the body is too large"))
+            }
+            Self::Internal(cause) => {
+                log(&cause);
+                let refusal = Refusal::new(ErrorCode::TemporarilyUnavailable, "try again later");
+                oauth(StatusCode::SERVICE_UNAVAILABLE, refusal)
+            }
+        }
+    }
+}
+
+/// Logs what kept us from answering.
+pub(super) fn log(cause: &Cause) {
+    tracing::error!(%cause, request_id = audit::request_id(), "a request could not be decided");
+}
+
+fn oauth(status: StatusCode, refusal: Refusal) -> Response {
+    let body = json!({ "error": refusal.code.as_str(), "error_description": refusal.description });
+    (status, super::middleware::no_store(), Json(body)).into_response()
+}
+
+const fn status_of(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
+        ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::AccessDenied
+        | ErrorCode::ConsentRequired
+        | ErrorCode::InvalidClientMetadata
+        | ErrorCode::InvalidGrant
+        | ErrorCode::InvalidRedirectUri
+        | ErrorCode::InvalidRequest
+        | ErrorCode::InvalidScope
+        | ErrorCode::InvalidTarget
+        | ErrorCode::LoginRequired
+        | ErrorCode::RequestNotSupported
+        | ErrorCode::RequestUriNotSupported
+        | ErrorCode::UnauthorizedClient
+        | ErrorCode::UnsupportedGrantType
+        | ErrorCode::UnsupportedResponseType => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// Every address that nobody answers: 404 and never 401, which would break the discovery of clients.
+pub(super) async fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, Json(json!({ "error": "not_found" }))).into_response()
+}
+
+/// HEAD on a page that keeps state for its browser.
+pub(super) async fn not_allowed() -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, POST")]).into_response()
+}

@@ -1,0 +1,60 @@
+//! Bodies, read strictly: bounded, of the right type, and nothing in the query that belongs into the body.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::header;
+
+use super::error::ApiError;
+use crate::domain::error::{ErrorCode, Refusal};
+use crate::domain::parameters::Parameters;
+
+/// Longest body that is read, in bytes.
+pub(super) const MAX_BODY: usize = 64 * 1024;
+
+/// The parameters of an `application/x-www-form-urlencoded` body.
+#[derive(Debug)]
+pub(super) struct Form(pub(super) Parameters);
+
+/// The bytes of an `application/json` body.
+#[derive(Debug)]
+pub(super) struct JsonBody(pub(super) Bytes);
+
+const fn invalid(description: &'static str) -> ApiError {
+    ApiError::Refused(Refusal::new(ErrorCode::InvalidRequest, description))
+}
+
+impl<S: Sync> FromRequest<S> for Form {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        if !has_type(&request, "application/x-www-form-urlencoded") {
+            return Err(invalid("the content type must be application/x-www-form-urlencoded"));
+        }
+        let bytes = read(request.into_body()).await?;
+        Parameters::parse(&bytes).map(Self).map_err(|_| invalid("the body is not a well-formed form"))
+    }
+}
+
+impl<S: Sync> FromRequest<S> for JsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        if !has_type(&request, "application/json") {
+            let refusal =
+                Refusal::new(ErrorCode::InvalidClientMetadata, "the content type must be application/json");
+            return Err(ApiError::Refused(refusal));
+        }
+        read(request.into_body()).await.map(Self)
+    }
+}
+
+fn has_type(request: &Request, expected: &str) -> bool {
+    let mut values = request.headers().get_all(header::CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case(expected)
+}
+
+async fn read(body: Body) -> Result<Bytes, ApiError> {
+    axum::body::to_bytes(body, MAX_BODY).await.map_err(|_| ApiError::TooLarge)
+}

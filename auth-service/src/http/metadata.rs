@@ -1,0 +1,56 @@
+//! What clients discover. Every address comes from the configuration, never from a request (E-02).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::error;
+use crate::flow::Deps;
+
+/// Clients and edges may keep these for five minutes.
+const CACHE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "public, max-age=300")];
+
+/// `GET /.well-known/oauth-authorization-server` (RFC 8414). Advertises what exists and nothing else.
+pub(super) async fn authorization_server(State(deps): State<Arc<Deps>>) -> Response {
+    let issuer = deps.catalogue.issuer().as_str();
+    let servers = deps.catalogue.servers().map(|server| format!("mcp:{server}"));
+    let scopes: Vec<String> =
+        ["mcp".to_owned()].into_iter().chain(servers).chain(["offline_access".to_owned()]).collect();
+    let document = json!({
+        "issuer": issuer,
+        "authorization_endpoint": format!("{issuer}/authorize"),
+        "token_endpoint": format!("{issuer}/token"),
+        "registration_endpoint": format!("{issuer}/register"),
+        "jwks_uri": format!("{issuer}/jwks.json"),
+        "scopes_supported": scopes,
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": true,
+    });
+    (CACHE, Json(document)).into_response()
+}
+
+/// `GET /.well-known/oauth-protected-resource/{server}/mcp` (RFC 9728).
+pub(super) async fn protected_resource(State(deps): State<Arc<Deps>>, Path(name): Path<String>) -> Response {
+    let Some(server) = deps.catalogue.named(&name) else { return error::not_found().await };
+    let document = json!({
+        "resource": deps.catalogue.resource_of(server).as_str(),
+        "authorization_servers": [deps.catalogue.issuer().as_str()],
+        "scopes_supported": [format!("mcp:{server}")],
+        "bearer_methods_supported": ["header"],
+        "resource_name": server.as_str(),
+    });
+    (CACHE, Json(document)).into_response()
+}
+
+/// `GET /jwks.json` (RFC 7517 §5).
+pub(super) async fn jwks(State(deps): State<Arc<Deps>>) -> Response {
+    (CACHE, Json(deps.keys.jwks())).into_response()
+}

@@ -1,0 +1,193 @@
+//! The pages that people see. Everything a stranger wrote is escaped by the templates and cleaned by [`shown`] first.
+
+use std::sync::LazyLock;
+
+use askama::Template;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gateway_core::scope::Scope;
+
+use crate::domain::redirect_uri::{RedirectKind, RedirectUri};
+use crate::domain::secret::Digest;
+use crate::flow::authorize::{AuthorizationRequest, Untrusted};
+use crate::flow::consent::Question;
+
+/// The one style sheet, inline in every page and allowed by its hash.
+const STYLE: &str = include_str!("../../templates/style.css");
+
+/// Longest name that is shown, in characters.
+const MAX_NAME: usize = 60;
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage<'a> {
+    style: &'static str,
+    client: String,
+    destination: &'a str,
+    username: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "consent.html")]
+struct ConsentPage<'a> {
+    style: &'static str,
+    client: String,
+    destination: &'a str,
+    kind: &'static str,
+    is_local: bool,
+    username: String,
+    server: &'a str,
+    scopes: Vec<String>,
+    days: Option<u64>,
+    ticket: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct MessagePage<'a> {
+    style: &'static str,
+    title: &'a str,
+    text: &'a str,
+    hint: &'a str,
+}
+
+/// The sign-in page; with the name that was typed, after a try that failed.
+pub(super) fn sign_in(request: &AuthorizationRequest, failed: Option<&str>) -> Response {
+    let redirect_uri = &request.reply_to.redirect_uri;
+    let page = SignInPage {
+        style: STYLE,
+        client: client_name(request),
+        destination: redirect_uri.destination(),
+        username: failed,
+    };
+    // 401 would need a WWW-Authenticate challenge, and browsers would open their own dialog.
+    let status = if failed.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
+    with_forms(status, &page, redirect_uri)
+}
+
+/// The consent page.
+pub(super) fn consent(question: &Question, refresh_lifetime: u64) -> Response {
+    let request = &question.request;
+    let redirect_uri = &request.reply_to.redirect_uri;
+    let page = ConsentPage {
+        style: STYLE,
+        client: client_name(request),
+        destination: redirect_uri.destination(),
+        kind: match redirect_uri.kind() {
+            RedirectKind::Https => "the website",
+            RedirectKind::Loopback => "a program on this computer",
+            RedirectKind::PrivateUse => "the app for links of type",
+        },
+        is_local: request.client.is_local_only(),
+        username: shown(&question.user.username),
+        server: request.server.as_str(),
+        scopes: question.scope.iter().map(in_words).collect(),
+        days: request.client.profile.refreshes.then_some(refresh_lifetime.div_ceil(86_400)),
+        ticket: question.ticket.expose(),
+    };
+    with_forms(StatusCode::OK, &page, redirect_uri)
+}
+
+/// A request that is not answered by a redirect.
+pub(super) fn untrusted(reason: Untrusted) -> Response {
+    let hint = "Nothing was shared with it. Go back to the app and connect again.";
+    message(StatusCode::BAD_REQUEST, "This request cannot be trusted", &reason.to_string(), hint)
+}
+
+/// A form that was not sent from a page shown in this browser, or was sent twice.
+pub(super) fn forbidden() -> Response {
+    let text = "This answer was already given, is too old, or was not given on a page shown in this browser.";
+    message(StatusCode::FORBIDDEN, "Nothing was approved", text, "Go back to the app and connect again.")
+}
+
+/// We could not decide.
+pub(super) fn unavailable() -> Response {
+    let text = "The service cannot answer at the moment.";
+    message(StatusCode::SERVICE_UNAVAILABLE, "Try again in a minute", text, "Nothing was approved.")
+}
+
+fn message(status: StatusCode, title: &str, text: &str, hint: &str) -> Response {
+    render(status, &MessagePage { style: STYLE, title, text, hint }, "'none'", "no-referrer")
+}
+
+/// A page with forms. Its referrer policy is `same-origin` and not `no-referrer`: under the latter a browser sends
+/// `Origin: null` with the form (Fetch §3.2), and the check for forged forms would have nothing to hold on to. No other
+/// site sees more: to them the policy is the same. Chromium applies `form-action` also to where the form's answer
+/// redirects, so the client's address must be in it.
+fn with_forms(status: StatusCode, page: &impl Template, redirect_uri: &RedirectUri) -> Response {
+    render(status, page, &format!("'self' {}", redirect_uri.csp_source()), "same-origin")
+}
+
+fn render(status: StatusCode, page: &impl Template, form_action: &str, referrer: &'static str) -> Response {
+    static STYLE_HASH: LazyLock<String> =
+        LazyLock::new(|| STANDARD.encode(Digest::of(STYLE.as_bytes()).as_bytes()));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{}'; form-action {form_action}; frame-ancestors 'none'; base-uri 'none'",
+        *STYLE_HASH
+    );
+    let (Ok(html), Ok(policy)) = (page.render(), HeaderValue::from_str(&policy)) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let headers: [(HeaderName, HeaderValue); 5] = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::REFERRER_POLICY, HeaderValue::from_static(referrer)),
+        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    ];
+    (status, headers, html).into_response()
+}
+
+fn client_name(request: &AuthorizationRequest) -> String {
+    let name = request.client.profile.name.as_deref().map(shown).unwrap_or_default();
+    if name.is_empty() { "An app without a name".to_owned() } else { name }
+}
+
+fn in_words(scope: &Scope) -> String {
+    match scope {
+        Scope::All => "Use every tool of every server".to_owned(),
+        Scope::Server(server) => format!("Use every tool of {server}"),
+        Scope::Tool(server, tool) => format!("Use the tool {} of {server}", tool.as_str()),
+    }
+}
+
+/// A text that a stranger chose, fit to stand in a sentence: no control, direction or invisible characters, white space
+/// as single spaces, cut to [`MAX_NAME`] characters with a mark (B-11).
+fn shown(text: &str) -> String {
+    let is_visible = |c: &char| {
+        let is_invisible = matches!(c,
+            '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
+            | '\u{E0000}'..='\u{E0FFF}');
+        !is_invisible && (!c.is_control() || c.is_whitespace())
+    };
+    let cleaned: String = text.chars().filter(is_visible).collect();
+    let cleaned = cleaned.split_whitespace().collect::<Vec<_>>().join(" ");
+    if cleaned.chars().count() <= MAX_NAME {
+        return cleaned;
+    }
+    cleaned.chars().take(MAX_NAME).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b_11_a_name_cannot_reorder_hide_or_flood_the_page() {
+        let cases = [
+            ("Claude", "Claude"),
+            ("  My\n\tApp ", "My App"),
+            ("\u{202E}edualC\u{202C}", "edualC"),
+            ("Cla\u{200B}ude\u{FEFF}", "Claude"),
+            ("a\u{0}b\u{7}", "ab"),
+            ("\u{200B}\u{2060}", ""),
+        ];
+        for (given, expected) in cases {
+            assert_eq!(shown(given), expected, "{given:?}");
+        }
+        assert_eq!(shown(&"x".repeat(10_000)), format!("{}…", "x".repeat(MAX_NAME)));
+    }
+}

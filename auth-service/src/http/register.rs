@@ -1,0 +1,74 @@
+//! `POST /register` (RFC 7591).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::error::ApiError;
+use super::form::JsonBody;
+use super::middleware::no_store;
+use crate::domain::metadata::ClientMetadata;
+use crate::flow::Deps;
+use crate::flow::register::{Registered, register};
+
+/// What was stored (RFC 7591 §3.2.1). A member without a value is left out: `null` breaks clients.
+#[derive(Serialize)]
+struct Registration<'a> {
+    client_id: &'a str,
+    client_id_issued_at: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret_expires_at: Option<u64>,
+    redirect_uris: Vec<&'a str>,
+    token_endpoint_auth_method: &'static str,
+    grant_types: &'static [&'static str],
+    response_types: [&'static str; 1],
+    application_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    software_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    software_version: Option<&'a str>,
+}
+
+/// Registers a client.
+pub(super) async fn post(State(deps): State<Arc<Deps>>, JsonBody(body): JsonBody) -> Result<Response, ApiError> {
+    let metadata = ClientMetadata::parse(&body)?;
+    let registered = register(&deps, metadata).await?;
+    Ok((StatusCode::CREATED, no_store(), Json(Registration::from(&registered))).into_response())
+}
+
+impl<'a> From<&'a Registered> for Registration<'a> {
+    fn from(registered: &'a Registered) -> Self {
+        let Registered { client, secret } = registered;
+        let profile = &client.profile;
+        let expiry = client.expires_at.map_or(0, gateway_core::time::UnixTime::as_secs);
+        Self {
+            client_id: client.id.as_str(),
+            client_id_issued_at: client.issued_at.as_secs(),
+            client_secret: secret.as_ref().map(|secret| secret.expose()),
+            client_secret_expires_at: secret.as_ref().map(|_| expiry),
+            redirect_uris: profile.redirect_uris.iter().map(|uri| uri.as_str()).collect(),
+            token_endpoint_auth_method: client.authentication.name(),
+            grant_types: if profile.refreshes {
+                &["authorization_code", "refresh_token"]
+            } else {
+                &["authorization_code"]
+            },
+            response_types: ["code"],
+            application_type: profile.application_type.name(),
+            client_name: profile.name.as_deref(),
+            scope: profile.scope.as_deref(),
+            software_id: profile.software_id.as_deref(),
+            software_version: profile.software_version.as_deref(),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! `POST /token` (RFC 6749 §3.2).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::client_auth;
+use super::error::ApiError;
+use super::form::Form;
+use super::middleware::no_store;
+use crate::domain::error::{ErrorCode, Refusal};
+use crate::flow::Deps;
+use crate::flow::exchange::exchange_code;
+use crate::flow::refresh::refresh;
+use crate::flow::token::TokenRequest;
+
+/// RFC 6749 §5.1.
+#[derive(Serialize)]
+struct TokenResponse<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+    scope: String,
+}
+
+/// Issues tokens.
+pub(super) async fn post(
+    State(deps): State<Arc<Deps>>,
+    uri: Uri,
+    headers: HeaderMap,
+    Form(form): Form,
+) -> Result<Response, ApiError> {
+    let invalid = |description| Refusal::new(ErrorCode::InvalidRequest, description);
+    if uri.query().is_some_and(|query| !query.is_empty()) {
+        // Queries end up in logs (RFC 6749 §2.3.1).
+        return Err(invalid("parameters belong into the body").into());
+    }
+    if form.has_repeated() {
+        return Err(invalid("a parameter is repeated").into());
+    }
+    let client = client_auth::client(&deps, &headers, &form).await?;
+    let issued = match TokenRequest::read(&form)? {
+        TokenRequest::AuthorizationCode(request) => exchange_code(&deps, &client, &request).await?,
+        TokenRequest::RefreshToken(_) if !client.profile.refreshes => {
+            let description = "the client is not registered for the refresh_token grant";
+            return Err(Refusal::new(ErrorCode::UnauthorizedClient, description).into());
+        }
+        TokenRequest::RefreshToken(request) => refresh(&deps, &client, &request).await?,
+    };
+    let body = TokenResponse {
+        access_token: &issued.access_token,
+        token_type: "Bearer",
+        expires_in: issued.expires_in,
+        refresh_token: issued.refresh_token.as_ref().map(|token| token.expose()),
+        scope: issued.scope.to_string(),
+    };
+    Ok((no_store(), Json(body)).into_response())
+}

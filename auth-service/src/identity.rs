@@ -1,0 +1,34 @@
+//! Who users are. The seam behind which identity providers stand: the flows ask it and know none of them.
+
+pub mod local;
+pub mod password;
+pub mod users_file;
+
+use async_trait::async_trait;
+
+use crate::domain::user::{Subject, User};
+
+/// Why it cannot be said who a user is. Not the same as "nobody": whoever asked must try again later, not revoke.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The users file cannot be read right now.
+    #[error("users cannot be looked up: {0}")]
+    Users(#[from] users_file::UsersFileError),
+    /// More people are signing in than there is memory for password hashes.
+    #[error("too many sign-ins at once")]
+    Busy,
+    /// The password could not be compared.
+    #[error("the password check failed: {0}")]
+    Password(String),
+}
+
+/// Where users come from.
+#[async_trait]
+pub trait Identities: Send + Sync + std::fmt::Debug {
+    /// The user with this name and password; `None` without saying which of the two was wrong.
+    async fn sign_in(&self, username: &str, password: &str) -> Result<Option<User>, IdentityError>;
+
+    /// The user as they are now, with what they may do now; `None` when they are no more. Asked again at every step,
+    /// so that a change applies without a restart.
+    async fn user(&self, subject: &Subject) -> Result<Option<User>, IdentityError>;
+}

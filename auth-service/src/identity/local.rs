@@ -1,0 +1,100 @@
+//! Local users, from the users file. The file is read again whenever it has changed.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+
+use super::users_file::{Accounts, PROVIDER, UsersFileError};
+use super::{Identities, IdentityError, password};
+use crate::domain::user::{Subject, User};
+
+/// Most passwords that are hashed at once: each takes 19 MiB and a processor for tens of milliseconds.
+const PARALLEL_HASHES: usize = 2;
+
+/// How long a sign-in waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The users of one users file.
+#[derive(Debug)]
+pub struct LocalUsers {
+    file: Arc<CachedFile>,
+    permits: Arc<Semaphore>,
+}
+
+/// A users file and what was read from it last.
+#[derive(Debug)]
+struct CachedFile {
+    path: PathBuf,
+    last: Mutex<Option<(Stamp, Arc<Accounts>)>>,
+}
+
+/// Says whether a file is still the one that was read: modification time (seconds, nanoseconds), length, inode.
+type Stamp = (i64, i64, u64, u64);
+
+impl LocalUsers {
+    /// The users of the file at `path`, which need not be there yet.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        let file = CachedFile { path: path.to_owned(), last: Mutex::new(None) };
+        Self { file: Arc::new(file), permits: Arc::new(Semaphore::new(PARALLEL_HASHES)) }
+    }
+
+    async fn accounts(&self) -> Result<Arc<Accounts>, IdentityError> {
+        let file = Arc::clone(&self.file);
+        let read = tokio::task::spawn_blocking(move || file.read()).await;
+        Ok(read.map_err(|error| IdentityError::Password(error.to_string()))??)
+    }
+}
+
+impl CachedFile {
+    fn read(&self) -> Result<Arc<Accounts>, UsersFileError> {
+        let stamp = self.stamp()?;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, accounts)) = last.as_ref()
+            && *known == stamp
+        {
+            return Ok(Arc::clone(accounts));
+        }
+        let accounts = Arc::new(Accounts::read(&self.path)?);
+        *last = Some((stamp, Arc::clone(&accounts)));
+        Ok(accounts)
+    }
+
+    fn stamp(&self) -> Result<Stamp, UsersFileError> {
+        let metadata = std::fs::metadata(&self.path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => UsersFileError::Missing(self.path.clone()),
+            _ => UsersFileError::Unreadable(self.path.clone(), error),
+        })?;
+        Ok((metadata.mtime(), metadata.mtime_nsec(), metadata.len(), metadata.ino()))
+    }
+}
+
+#[async_trait]
+impl Identities for LocalUsers {
+    async fn sign_in(&self, username: &str, password: &str) -> Result<Option<User>, IdentityError> {
+        let accounts = self.accounts().await?;
+        let account = accounts.named(username);
+        let hash = account.map_or(password::DECOY, |account| account.password.as_str()).to_owned();
+        let password = password.to_owned();
+        let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.permits).acquire_owned()).await;
+        let permit = permit.map_err(|_| IdentityError::Busy)?.map_err(|_| IdentityError::Busy)?;
+        let check = tokio::task::spawn_blocking(move || {
+            let is_right = password::matches(&hash, &password);
+            drop(permit);
+            is_right
+        });
+        let is_right = check.await.map_err(|error| IdentityError::Password(error.to_string()))?;
+        Ok(account.filter(|_| is_right).map(|account| account.user.clone()))
+    }
+
+    async fn user(&self, subject: &Subject) -> Result<Option<User>, IdentityError> {
+        if subject.id_within(PROVIDER).is_none() {
+            return Ok(None);
+        }
+        Ok(self.accounts().await?.with_subject(subject).map(|account| account.user.clone()))
+    }
+}

@@ -1,0 +1,103 @@
+//! From an assembled service to one that answers, and back to one that has ended in good order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use service_kit::lifecycle::Shutdown;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+use crate::config::Config;
+use crate::flow::Deps;
+use crate::http;
+
+/// How long requests that are under way may take once the end was asked for.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// How often expired records are forgotten.
+const PURGE: Duration = Duration::from_mins(1);
+
+/// Why the service does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An address is taken, or not ours.
+    #[error("{setting}: cannot listen on {address}: {cause}")]
+    Bind {
+        /// The setting to change.
+        setting: &'static str,
+        /// Its value.
+        address: SocketAddr,
+        /// What the operating system says.
+        cause: std::io::Error,
+    },
+    /// Signals cannot be handled, or a listener broke.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Serves until a signal asks for the end, then drains.
+///
+/// # Errors
+/// [`ServeError`], before the first request is answered.
+pub async fn serve(config: &Config, deps: Deps) -> Result<(), ServeError> {
+    let mut shutdown = Shutdown::install()?;
+    let public = bind("AUTH_BIND", config.bind).await?;
+    let internal = bind("AUTH_INTERNAL_BIND", config.internal_bind).await?;
+    tracing::info!(
+        issuer = config.catalogue.issuer().as_str(),
+        address = %public.local_addr()?,
+        internal_address = %internal.local_addr()?,
+        "auth-service is ready"
+    );
+    let deps = Arc::new(deps);
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(listen(public, http::public(&deps), stopped.clone()));
+    tasks.spawn(listen(internal, http::internal(&deps), stopped.clone()));
+    let purge = tokio::spawn(purge(deps));
+    let signal = shutdown.requested().await;
+    tracing::info!(signal, "ending: no new requests, those under way have 5 s");
+    stop.send_replace(true);
+    let drained = tokio::select! {
+        drained = tokio::time::timeout(DRAIN, tasks.join_all()) => drained.is_ok(),
+        _ = shutdown.requested() => false,
+    };
+    purge.abort();
+    if drained {
+        tracing::info!("ended");
+    } else {
+        tracing::warn!("ended with requests still under way");
+    }
+    Ok(())
+}
+
+async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|cause| ServeError::Bind { setting, address, cause })
+}
+
+async fn listen(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
+    let stop = async move {
+        // An error means that the sender is gone: the end as well.
+        let _ended = stopped.wait_for(|stop| *stop).await;
+    };
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+        tracing::error!(%error, "a listener broke");
+    }
+}
+
+async fn purge(deps: Arc<Deps>) {
+    let mut ticks = tokio::time::interval(PURGE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match deps.store.purge(deps.now()).await {
+            Ok(0) => {}
+            Ok(records) => tracing::debug!(records, "expired records forgotten"),
+            Err(error) => tracing::error!(%error, "expired records could not be forgotten"),
+        }
+    }
+}

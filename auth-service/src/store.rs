@@ -1,0 +1,203 @@
+//! What must be remembered, as verbs that are atomic.
+//!
+//! One trait per concern. "Find, then delete" cannot be written with them: whatever must happen once is one verb, and
+//! every implementation makes it one transaction (redb) or one script (Redis, later). Not found is `Ok(None)`; so is
+//! expired, and *now* is always an argument. Secrets come in as digests only.
+//! `tests/store_contract.rs` is the suite that every implementation passes.
+
+pub mod embedded;
+mod records;
+
+use async_trait::async_trait;
+use gateway_core::resource::ServerName;
+use gateway_core::time::UnixTime;
+
+use crate::domain::client::{Client, ClientId};
+use crate::domain::grant::{Access, BrowserSignIn, CodeGrant, FamilyId, PendingConsent};
+use crate::domain::secret::Digest;
+
+/// Why the store could not answer. Whoever asked must refuse, not guess.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind}: {cause}")]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    cause: String,
+}
+
+/// What an operator has to do about a [`StoreError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StoreErrorKind {
+    /// The store cannot be reached or written at the moment; trying again later may help.
+    #[error("the store is unavailable")]
+    Unavailable,
+    /// Another process has the store open. Nothing helps but stopping one of the two.
+    #[error("the store is in use by another process")]
+    InUse,
+    /// A record cannot be read: written by another version, or damaged.
+    #[error("the store holds a record that cannot be read")]
+    Corrupt,
+}
+
+impl StoreError {
+    /// An error with its cause, which goes to the log and never to a client.
+    pub fn new(kind: StoreErrorKind, cause: impl std::fmt::Display) -> Self {
+        Self { kind, cause: cause.to_string() }
+    }
+
+    /// What kind of error it is.
+    #[must_use]
+    pub const fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+/// Registered clients.
+#[async_trait]
+pub trait ClientStore: Send + Sync {
+    /// Keeps a new client, until its `expires_at`.
+    async fn insert_client(&self, client: &Client) -> Result<(), StoreError>;
+
+    /// The client with this id.
+    async fn client(&self, id: &ClientId, now: UnixTime) -> Result<Option<Client>, StoreError>;
+
+    /// Moves the expiry of a client that is in use; a client that is gone stays gone.
+    async fn extend_client(&self, id: &ClientId, expires_at: UnixTime, now: UnixTime) -> Result<(), StoreError>;
+}
+
+/// Signed-in browsers.
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    /// Keeps a sign-in under the digest of the browser's secret.
+    async fn insert_session(
+        &self,
+        secret: &Digest,
+        sign_in: &BrowserSignIn,
+        expires_at: UnixTime,
+    ) -> Result<(), StoreError>;
+
+    /// The sign-in behind a browser's secret.
+    async fn session(&self, secret: &Digest, now: UnixTime) -> Result<Option<BrowserSignIn>, StoreError>;
+
+    /// Forgets a sign-in. Nothing to forget is no error.
+    async fn remove_session(&self, secret: &Digest) -> Result<(), StoreError>;
+}
+
+/// Consent pages and the codes they lead to.
+#[async_trait]
+pub trait AuthorizationStore: Send + Sync {
+    /// Keeps a consent page that is being shown.
+    async fn insert_pending(
+        &self,
+        ticket: &Digest,
+        pending: &PendingConsent,
+        expires_at: UnixTime,
+    ) -> Result<(), StoreError>;
+
+    /// Takes a consent page: of any number of callers, one gets it.
+    async fn take_pending(&self, ticket: &Digest, now: UnixTime) -> Result<Option<PendingConsent>, StoreError>;
+
+    /// Keeps a new code.
+    async fn insert_code(&self, code: &Digest, grant: &CodeGrant, lifetime: CodeLifetime)
+    -> Result<(), StoreError>;
+
+    /// What stands behind a code. Looking spends nothing, and a spent code can still be looked at, until it is
+    /// forgotten: only [`Self::redeem_code`] decides. `None` for an expired or unknown code.
+    async fn code(&self, code: &Digest, now: UnixTime) -> Result<Option<CodeGrant>, StoreError>;
+
+    /// Spends a code and, in the same step, opens its family with its first refresh token. A code that was spent before
+    /// takes its family down with it, in the same step too (RFC 6749 §4.1.2). Without `opening` the code is burned:
+    /// spent with nothing in return.
+    async fn redeem_code(
+        &self,
+        code: &Digest,
+        opening: Option<&FamilyOpening>,
+        now: UnixTime,
+    ) -> Result<Redemption, StoreError>;
+}
+
+/// The two ends of a code's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeLifetime {
+    /// From here on it cannot be redeemed.
+    pub expires_at: UnixTime,
+    /// Until then a second redemption is noticed.
+    pub forgotten_at: UnixTime,
+}
+
+/// How a family of refresh tokens begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FamilyOpening {
+    /// Digest of the first token.
+    pub first: Digest,
+    /// When the family ends unless it is used.
+    pub expires_at: UnixTime,
+}
+
+/// What became of an attempt to redeem a code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Redemption {
+    /// The code is now spent; its family, if one was asked for, is open.
+    First(CodeGrant),
+    /// The code had been spent before. Its family is now revoked.
+    Replayed(CodeGrant),
+    /// There is no such code, or it has expired.
+    Unknown,
+}
+
+/// Families of refresh tokens.
+#[async_trait]
+pub trait RefreshStore: Send + Sync {
+    /// Trades a refresh token for its successor; see [`Rotation`] and [`Rotated`] for the rules.
+    async fn rotate_refresh(&self, rotation: &Rotation) -> Result<Rotated, StoreError>;
+
+    /// Ends a family. A family that is gone stays gone.
+    async fn revoke_family(&self, family: FamilyId) -> Result<(), StoreError>;
+}
+
+/// An attempt to trade a refresh token for its successor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotation {
+    /// The family that the token names.
+    pub family: FamilyId,
+    /// Digest of the token.
+    pub presented: Digest,
+    /// Digest of the token that follows it.
+    pub successor: Digest,
+    /// The client that presents it.
+    pub client: ClientId,
+    /// The server that the client asks for; `None` when it does not say.
+    pub server: Option<ServerName>,
+    /// The present.
+    pub now: UnixTime,
+    /// Seconds after a rotation for which the old token gets the same successor again.
+    pub grace: u64,
+    /// When the family ends unless it is used again.
+    pub expires_at: UnixTime,
+}
+
+/// What became of a [`Rotation`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rotated {
+    /// The successor is now the live token of the family.
+    Fresh(Access),
+    /// The token was traded less than `grace` seconds ago: the successor is the same one as then. Nothing changed.
+    Again(Access),
+    /// The token was traded long ago, or before the last trade: somebody has a copy. The family is now revoked.
+    Reused(Access),
+    /// The token belongs to another client. Nothing changed.
+    ForeignClient,
+    /// The token is for another server. Nothing changed.
+    ForeignServer,
+    /// There is no such family: expired, revoked, or never opened.
+    Unknown,
+}
+
+/// Everything the service remembers.
+#[async_trait]
+pub trait Store: ClientStore + SessionStore + AuthorizationStore + RefreshStore + std::fmt::Debug {
+    /// Whether the store answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Forgets what has expired, in bounded bites; gives how many records went.
+    async fn purge(&self, now: UnixTime) -> Result<usize, StoreError>;
+}

@@ -1,0 +1,118 @@
+//! The embedded store: one redb file, one process, nothing to install.
+//!
+//! Every verb is one transaction on a blocking thread; a commit is on disk before the verb returns, so `kill -9` loses
+//! nothing that a client was told.
+
+mod authorizations;
+mod clients;
+mod refresh;
+mod sessions;
+mod table;
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use gateway_core::time::UnixTime;
+use redb::{Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase as _, WriteTransaction};
+
+use super::{Store, StoreError, StoreErrorKind};
+use table::Kind;
+
+/// Bytes of the file that are kept in memory.
+const CACHE: usize = 16 * 1024 * 1024;
+
+/// Most records that one transaction forgets, so that a purge never holds up a sign-in for long.
+const BITE: usize = 1000;
+
+/// A store in one file.
+#[derive(Debug, Clone)]
+pub struct EmbeddedStore {
+    database: Arc<Database>,
+}
+
+impl EmbeddedStore {
+    /// Opens the file, or makes it, readable by its owner only. The file is locked for as long as the store lives.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::InUse`] when another process has it open; otherwise what the file system says.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(unavailable)?;
+        let database = Builder::new().set_cache_size(CACHE).create_file(file).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => StoreError::new(StoreErrorKind::InUse, error),
+            DatabaseError::UpgradeRequired(_) => StoreError::new(StoreErrorKind::Corrupt, error),
+            other => unavailable(other),
+        })?;
+        let store = Self { database: Arc::new(database) };
+        store.write_now(|transaction| Kind::ALL.iter().try_for_each(|kind| table::create(transaction, *kind)))?;
+        Ok(store)
+    }
+
+    /// One read on a blocking thread.
+    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&ReadTransaction) -> Result<T, StoreError> + Send + 'static,
+    {
+        let database = Arc::clone(&self.database);
+        blocking(move || work(&database.begin_read().map_err(unavailable)?)).await
+    }
+
+    /// One transaction on a blocking thread: committed when `work` succeeds, as if it never was when it fails.
+    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&WriteTransaction) -> Result<T, StoreError> + Send + 'static,
+    {
+        let store = self.clone();
+        blocking(move || store.write_now(work)).await
+    }
+
+    fn write_now<T>(
+        &self,
+        work: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let transaction = self.database.begin_write().map_err(unavailable)?;
+        let result = work(&transaction)?;
+        transaction.commit().map_err(unavailable)?;
+        Ok(result)
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(unavailable)?
+}
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.read(|transaction| table::read::<crate::domain::client::Client>(transaction, Kind::Client, b"").map(drop))
+            .await
+    }
+
+    async fn purge(&self, now: UnixTime) -> Result<usize, StoreError> {
+        let mut gone: usize = 0;
+        loop {
+            let bite = self.write(move |transaction| table::purge(transaction, now, BITE)).await?;
+            gone = gone.saturating_add(bite);
+            if bite < BITE {
+                return Ok(gone);
+            }
+        }
+    }
+}
+
+fn unavailable(cause: impl std::fmt::Display) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, cause)
+}

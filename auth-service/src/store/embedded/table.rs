@@ -1,0 +1,151 @@
+//! Typed records with an expiry, on top of redb's tables of bytes.
+//!
+//! A value is its expiry (8 bytes, big endian) and the record as JSON. One more table lists `expiry, kind, key`, so that
+//! a purge reads only what it removes.
+
+use gateway_core::time::UnixTime;
+use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
+
+use super::super::records::Recorded;
+use super::super::{StoreError, StoreErrorKind};
+use super::unavailable;
+
+type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
+
+const EXPIRY: TableDefinition<'static, (u64, u8, &'static [u8]), ()> = TableDefinition::new("expiry");
+
+/// The tables. Their numbers are in the file: never reuse one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Client = 1,
+    Session = 2,
+    Pending = 3,
+    Code = 4,
+    Family = 5,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 5] = [Self::Client, Self::Session, Self::Pending, Self::Code, Self::Family];
+
+    const fn table(self) -> Bytes {
+        TableDefinition::new(match self {
+            Self::Client => "client",
+            Self::Session => "session",
+            Self::Pending => "pending",
+            Self::Code => "code",
+            Self::Family => "family",
+        })
+    }
+
+    const fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// A record and when it expires.
+pub(super) struct Stored<T> {
+    pub(super) value: T,
+    pub(super) expires_at: UnixTime,
+}
+
+impl<T> Stored<T> {
+    /// The value, unless it has expired.
+    pub(super) fn live(self, now: UnixTime) -> Option<T> {
+        (now < self.expires_at).then_some(self.value)
+    }
+}
+
+/// Makes sure that a table is there, so that readers find it.
+pub(super) fn create(transaction: &WriteTransaction, kind: Kind) -> Result<(), StoreError> {
+    transaction.open_table(kind.table()).map_err(unavailable)?;
+    transaction.open_table(EXPIRY).map_err(unavailable)?;
+    Ok(())
+}
+
+/// Reads a record in a read transaction.
+pub(super) fn read<T: Recorded>(
+    transaction: &ReadTransaction,
+    kind: Kind,
+    key: &[u8],
+) -> Result<Option<Stored<T>>, StoreError> {
+    let table = transaction.open_table(kind.table()).map_err(unavailable)?;
+    load(&table, key)
+}
+
+/// Reads a record in a write transaction, where nobody else can change it before the commit.
+pub(super) fn read_to_change<T: Recorded>(
+    transaction: &WriteTransaction,
+    kind: Kind,
+    key: &[u8],
+) -> Result<Option<Stored<T>>, StoreError> {
+    let table = transaction.open_table(kind.table()).map_err(unavailable)?;
+    load(&table, key)
+}
+
+fn load<T: Recorded>(
+    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    key: &[u8],
+) -> Result<Option<Stored<T>>, StoreError> {
+    let Some(bytes) = table.get(key).map_err(unavailable)? else { return Ok(None) };
+    let (expires_at, json) = split(bytes.value())?;
+    let record: T::Record = serde_json::from_slice(json).map_err(corrupt)?;
+    Ok(Some(Stored { value: T::restore(record).map_err(corrupt)?, expires_at }))
+}
+
+/// Writes a record, replacing what was there.
+pub(super) fn write<T: Recorded>(
+    transaction: &WriteTransaction,
+    kind: Kind,
+    key: &[u8],
+    stored: &Stored<&T>,
+) -> Result<(), StoreError> {
+    remove(transaction, kind, key)?;
+    let mut bytes = stored.expires_at.as_secs().to_be_bytes().to_vec();
+    serde_json::to_writer(&mut bytes, &stored.value.record()).map_err(corrupt)?;
+    let mut table = transaction.open_table(kind.table()).map_err(unavailable)?;
+    table.insert(key, bytes.as_slice()).map_err(unavailable)?;
+    let mut expiry = transaction.open_table(EXPIRY).map_err(unavailable)?;
+    expiry.insert((stored.expires_at.as_secs(), kind.number(), key), ()).map_err(unavailable)?;
+    Ok(())
+}
+
+/// Removes a record, if it is there.
+pub(super) fn remove(transaction: &WriteTransaction, kind: Kind, key: &[u8]) -> Result<(), StoreError> {
+    let mut table = transaction.open_table(kind.table()).map_err(unavailable)?;
+    let Some(bytes) = table.remove(key).map_err(unavailable)? else { return Ok(()) };
+    let (expires_at, _) = split(bytes.value())?;
+    let mut expiry = transaction.open_table(EXPIRY).map_err(unavailable)?;
+    expiry.remove((expires_at.as_secs(), kind.number(), key)).map_err(unavailable)?;
+    Ok(())
+}
+
+/// Removes up to `limit` records that have expired; gives how many.
+pub(super) fn purge(transaction: &WriteTransaction, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+    let mut expiry = transaction.open_table(EXPIRY).map_err(unavailable)?;
+    let end = (now.as_secs().saturating_add(1), 0, &[][..]);
+    let expired = expiry
+        .extract_from_if(..end, |_, ()| true)
+        .map_err(unavailable)?
+        .take(limit)
+        .map(|entry| {
+            let (key, _) = entry.map_err(unavailable)?;
+            let (_, number, bytes) = key.value();
+            Ok((number, bytes.to_vec()))
+        })
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    for (number, key) in &expired {
+        let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.number() == *number) else { continue };
+        let mut table = transaction.open_table(kind.table()).map_err(unavailable)?;
+        table.remove(key.as_slice()).map_err(unavailable)?;
+    }
+    Ok(expired.len())
+}
+
+fn split(bytes: &[u8]) -> Result<(UnixTime, &[u8]), StoreError> {
+    let (expires_at, json) = bytes.split_first_chunk().ok_or_else(|| corrupt("a record is too short"))?;
+    Ok((UnixTime::from_secs(u64::from_be_bytes(*expires_at)), json))
+}
+
+fn corrupt(cause: impl std::fmt::Display) -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, cause)
+}

@@ -1,0 +1,254 @@
+//! Records: how domain values are written. A record becomes a domain value only through its parser, so that nothing
+//! impossible comes out of a store that another version wrote or somebody edited.
+
+use gateway_core::scope::ScopeSet;
+use gateway_core::time::UnixTime;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::client::{
+    ApplicationType, Client, ClientAuthentication, ClientId, ClientProfile, SecretMethod,
+};
+use crate::domain::grant::{Access, BrowserSignIn, CodeGrant, FamilyId, PendingConsent};
+use crate::domain::pkce::CodeChallenge;
+use crate::domain::secret::Digest;
+use crate::domain::user::Subject;
+
+/// A record that says something impossible; names the member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unreadable member {0}")]
+pub(super) struct BadRecord(&'static str);
+
+/// A domain value that can be written and read.
+pub(super) trait Recorded: Sized {
+    type Record: Serialize + for<'de> Deserialize<'de>;
+
+    fn record(&self) -> Self::Record;
+    fn restore(record: Self::Record) -> Result<Self, BadRecord>;
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct ClientRecord {
+    id: String,
+    issued_at: UnixTime,
+    expires_at: Option<UnixTime>,
+    secret_method: Option<String>,
+    secret: Option<String>,
+    name: Option<String>,
+    redirect_uris: Vec<String>,
+    native: bool,
+    refreshes: bool,
+    scope: Option<String>,
+    software_id: Option<String>,
+    software_version: Option<String>,
+}
+
+impl Recorded for Client {
+    type Record = ClientRecord;
+
+    fn record(&self) -> ClientRecord {
+        let (secret_method, secret) = match self.authentication {
+            ClientAuthentication::None => (None, None),
+            ClientAuthentication::Secret { digest, .. } => {
+                (Some(self.authentication.name().to_owned()), Some(digest.to_text()))
+            }
+        };
+        ClientRecord {
+            id: self.id.to_string(),
+            issued_at: self.issued_at,
+            expires_at: self.expires_at,
+            secret_method,
+            secret,
+            name: self.profile.name.clone(),
+            redirect_uris: self.profile.redirect_uris.iter().map(ToString::to_string).collect(),
+            native: self.profile.application_type == ApplicationType::Native,
+            refreshes: self.profile.refreshes,
+            scope: self.profile.scope.clone(),
+            software_id: self.profile.software_id.clone(),
+            software_version: self.profile.software_version.clone(),
+        }
+    }
+
+    fn restore(record: ClientRecord) -> Result<Self, BadRecord> {
+        let digest = record.secret.as_deref().and_then(Digest::from_text);
+        let authentication = match (record.secret_method.as_deref(), digest) {
+            (None, None) => ClientAuthentication::None,
+            (Some("client_secret_basic"), Some(digest)) => {
+                ClientAuthentication::Secret { method: SecretMethod::Basic, digest }
+            }
+            (Some("client_secret_post"), Some(digest)) => {
+                ClientAuthentication::Secret { method: SecretMethod::Post, digest }
+            }
+            _ => return Err(BadRecord("secret")),
+        };
+        let uris = record.redirect_uris.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
+        Ok(Self {
+            id: ClientId::parse(&record.id).ok_or(BadRecord("id"))?,
+            issued_at: record.issued_at,
+            expires_at: record.expires_at,
+            authentication,
+            profile: ClientProfile {
+                name: record.name,
+                redirect_uris: uris.map_err(|_| BadRecord("redirect_uris"))?,
+                application_type: if record.native { ApplicationType::Native } else { ApplicationType::Web },
+                refreshes: record.refreshes,
+                scope: record.scope,
+                software_id: record.software_id,
+                software_version: record.software_version,
+            },
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct SessionRecord {
+    subject: String,
+    signed_in_at: UnixTime,
+}
+
+impl Recorded for BrowserSignIn {
+    type Record = SessionRecord;
+
+    fn record(&self) -> SessionRecord {
+        SessionRecord { subject: self.subject.to_string(), signed_in_at: self.signed_in_at }
+    }
+
+    fn restore(record: SessionRecord) -> Result<Self, BadRecord> {
+        let subject = Subject::parse(&record.subject).ok_or(BadRecord("subject"))?;
+        Ok(Self { subject, signed_in_at: record.signed_in_at })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct PendingRecord {
+    session: String,
+    request: String,
+}
+
+impl Recorded for PendingConsent {
+    type Record = PendingRecord;
+
+    fn record(&self) -> PendingRecord {
+        PendingRecord { session: self.session.to_text(), request: self.request.to_text() }
+    }
+
+    fn restore(record: PendingRecord) -> Result<Self, BadRecord> {
+        Ok(Self {
+            session: Digest::from_text(&record.session).ok_or(BadRecord("session"))?,
+            request: Digest::from_text(&record.request).ok_or(BadRecord("request"))?,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct AccessRecord {
+    client: String,
+    subject: String,
+    server: String,
+    scope: String,
+}
+
+impl Recorded for Access {
+    type Record = AccessRecord;
+
+    fn record(&self) -> AccessRecord {
+        AccessRecord {
+            client: self.client.to_string(),
+            subject: self.subject.to_string(),
+            server: self.server.to_string(),
+            scope: self.scope.to_string(),
+        }
+    }
+
+    fn restore(record: AccessRecord) -> Result<Self, BadRecord> {
+        Ok(Self {
+            client: ClientId::parse(&record.client).ok_or(BadRecord("client"))?,
+            subject: Subject::parse(&record.subject).ok_or(BadRecord("subject"))?,
+            server: record.server.parse().map_err(|_| BadRecord("server"))?,
+            scope: ScopeSet::parse(&record.scope),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct CodeRecord {
+    access: AccessRecord,
+    redirect_uri: String,
+    challenge: String,
+    session: String,
+    family: String,
+    expires_at: UnixTime,
+    spent: bool,
+}
+
+/// A code with its state.
+pub(super) struct StoredCode {
+    pub(super) grant: CodeGrant,
+    pub(super) expires_at: UnixTime,
+    pub(super) spent: bool,
+}
+
+impl Recorded for StoredCode {
+    type Record = CodeRecord;
+
+    fn record(&self) -> CodeRecord {
+        CodeRecord {
+            access: self.grant.access.record(),
+            redirect_uri: self.grant.redirect_uri.to_string(),
+            challenge: self.grant.challenge.to_text(),
+            session: self.grant.session.to_text(),
+            family: self.grant.family.to_string(),
+            expires_at: self.expires_at,
+            spent: self.spent,
+        }
+    }
+
+    fn restore(record: CodeRecord) -> Result<Self, BadRecord> {
+        let grant = CodeGrant {
+            access: Access::restore(record.access)?,
+            redirect_uri: record.redirect_uri.parse().map_err(|_| BadRecord("redirect_uri"))?,
+            challenge: CodeChallenge::parse(&record.challenge).ok_or(BadRecord("challenge"))?,
+            session: Digest::from_text(&record.session).ok_or(BadRecord("session"))?,
+            family: FamilyId::parse(&record.family).ok_or(BadRecord("family"))?,
+        };
+        Ok(Self { grant, expires_at: record.expires_at, spent: record.spent })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct FamilyRecord {
+    access: AccessRecord,
+    current: String,
+    previous: Option<String>,
+    rotated_at: UnixTime,
+}
+
+/// A family of refresh tokens: the live one, and the one before it.
+pub(super) struct Family {
+    pub(super) access: Access,
+    pub(super) current: Digest,
+    pub(super) previous: Option<Digest>,
+    pub(super) rotated_at: UnixTime,
+}
+
+impl Recorded for Family {
+    type Record = FamilyRecord;
+
+    fn record(&self) -> FamilyRecord {
+        FamilyRecord {
+            access: self.access.record(),
+            current: self.current.to_text(),
+            previous: self.previous.as_ref().map(Digest::to_text),
+            rotated_at: self.rotated_at,
+        }
+    }
+
+    fn restore(record: FamilyRecord) -> Result<Self, BadRecord> {
+        let previous = record.previous.map(|text| Digest::from_text(&text).ok_or(BadRecord("previous")));
+        Ok(Self {
+            access: Access::restore(record.access)?,
+            current: Digest::from_text(&record.current).ok_or(BadRecord("current"))?,
+            previous: previous.transpose()?,
+            rotated_at: record.rotated_at,
+        })
+    }
+}

@@ -55,6 +55,7 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let address = settings.bind;
     let mut shutdown = Shutdown::install().map_err(ServeError::Signals)?;
     let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Bind { address, error })?;
+    let address = listener.local_addr().unwrap_or(address);
     let bridge = Bridge::new(settings, Arc::new(SystemRng));
     let names: Vec<&str> = bridge.servers.names().collect();
     tracing::info!(%address, servers = names.join(" "), "serving");

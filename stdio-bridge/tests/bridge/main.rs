@@ -1,0 +1,21 @@
+//! The bridge over HTTP, in front of real children that misbehave. A test's name is the rule it checks; the codes
+//! in the names are those of the attack checklist (H-…, I-…) and of the holes of prior systems (H-40 and up).
+
+#[cfg(test)]
+mod children;
+#[cfg(test)]
+mod floods;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod initialize;
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod shutdown;
+#[cfg(test)]
+mod streams;

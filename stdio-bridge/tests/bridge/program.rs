@@ -1,0 +1,119 @@
+//! The program itself: its exit codes, its words, its signals.
+
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::harness::{BOTH, PATIENCE, initialize};
+
+fn program(directory: &std::path::Path, mcp_json: &str) -> Command {
+    std::fs::write(directory.join("mcp.json"), mcp_json).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stdio-bridge"));
+    command
+        .arg("serve")
+        .current_dir(directory)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("BRIDGE_BIND", "127.0.0.1:0");
+    command.stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+fn fixture(flags: &str) -> String {
+    let command = env!("CARGO_BIN_EXE_fixture-server");
+    format!(r#"{{"mcpServers":{{"fixture":{{"command":"{command}","args":[{flags}]}}}}}}"#)
+}
+
+/// Waits for the line that tells the address.
+async fn address(child: &mut Child) -> String {
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let line = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let address = line.split("address=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    address
+}
+
+async fn failure(command: &mut Command) -> (i32, String) {
+    let output = timeout(PATIENCE, command.output()).await.unwrap().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[tokio::test]
+async fn i18_sigterm_ends_it_with_exit_code_0() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = program(directory.path(), &fixture("")).spawn().unwrap();
+    let url = format!("http://{}/fixture/mcp", address(&mut child).await);
+    let request =
+        reqwest::Client::new().post(url).header("accept", BOTH).header("content-type", "application/json");
+    assert_eq!(request.body(initialize(1).to_string()).send().await.unwrap().status(), 200);
+    kill(Pid::from_raw(child.id().unwrap().cast_signed()), Signal::SIGTERM).unwrap();
+    assert_eq!(timeout(PATIENCE, child.wait()).await.unwrap().unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn i18_a_second_signal_ends_it_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = program(directory.path(), &fixture("\"--stubborn\"")).spawn().unwrap();
+    let url = format!("http://{}/fixture/mcp", address(&mut child).await);
+    let request =
+        reqwest::Client::new().post(url).header("accept", BOTH).header("content-type", "application/json");
+    assert_eq!(request.body(initialize(1).to_string()).send().await.unwrap().status(), 200);
+    let pid = Pid::from_raw(child.id().unwrap().cast_signed());
+    let begin = tokio::time::Instant::now();
+    kill(pid, Signal::SIGINT).unwrap();
+    // Signals of two kinds are never merged into one.
+    kill(pid, Signal::SIGTERM).unwrap();
+    assert_eq!(timeout(PATIENCE, child.wait()).await.unwrap().unwrap().code(), Some(0));
+    assert!(begin.elapsed() < std::time::Duration::from_secs(4), "the child alone would have taken 5 s");
+}
+
+#[tokio::test]
+async fn wrong_settings_are_all_told_at_once_with_exit_code_64() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command =
+        program(directory.path(), r#"{"mcpServers":{"a":{"command":"no-such-program"},"b":{"url":"x"}}}"#);
+    let (code, told) = failure(command.env("BRIDGE_BIND", "nowhere").env("LOG_FORMAT", "xml")).await;
+    assert_eq!(code, 64);
+    for part in ["BRIDGE_BIND", "LOG_FORMAT", "mcpServers.a.command", "mcpServers.b.url"] {
+        assert!(told.contains(part), "{part} is missing in: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_one_sentence_with_exit_code_69() {
+    let directory = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, told) = failure(program(directory.path(), &fixture("")).env("BRIDGE_BIND", &address)).await;
+    assert_eq!(code, 69);
+    assert!(told.contains(&address) && told.contains("BRIDGE_BIND"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[tokio::test]
+async fn h47_bodies_are_never_logged() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = program(directory.path(), &fixture("")).env("LOG_LEVEL", "trace").spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("serving") {
+        assert!(log.read_line(&mut text).await.unwrap() > 0, "{text}");
+    }
+    let address = text.split("address=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let secret = "canary-7f3a";
+    let request = reqwest::Client::new().post(format!("http://{address}/fixture/mcp"));
+    let request = request.header("accept", BOTH).header("content-type", "application/json");
+    let body = initialize(1).to_string().replace("\"name\":\"t\"", &format!("\"name\":\"{secret}\""));
+    assert!(body.contains(secret));
+    let response = request.body(body).send().await.unwrap();
+    let session = response.headers()["mcp-session-id"].to_str().unwrap().to_owned();
+    kill(Pid::from_raw(child.id().unwrap().cast_signed()), Signal::SIGTERM).unwrap();
+    timeout(PATIENCE, log.read_to_string(&mut text)).await.unwrap().unwrap();
+    child.wait().await.unwrap();
+    assert!(text.contains("started"), "{text}");
+    assert!(!text.contains(secret) && !text.contains(&session), "{text}");
+}

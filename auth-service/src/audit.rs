@@ -69,30 +69,30 @@ impl Event {
 #[must_use = "an event that is not written did not happen"]
 pub struct Record {
     event: Event,
-    user: String,
-    client: String,
-    detail: String,
+    user: Option<String>,
+    client: Option<String>,
+    detail: Option<String>,
 }
 
 /// Begins the record of `event`.
 pub fn record(event: Event) -> Record {
-    Record { event, user: String::new(), client: String::new(), detail: String::new() }
+    Record { event, user: None, client: None, detail: None }
 }
 
 impl Record {
     /// Who: a subject, or a name that is known to exist. What strangers type is not logged; it may be a password.
     pub fn user(self, user: &impl Display) -> Self {
-        Self { user: user.to_string(), ..self }
+        Self { user: Some(user.to_string()), ..self }
     }
 
     /// Through which client.
     pub fn client(self, client: &ClientId) -> Self {
-        Self { client: client.to_string(), ..self }
+        Self { client: Some(client.to_string()), ..self }
     }
 
     /// About what: a server, a scope, a family. Never a secret.
     pub fn detail(self, detail: impl Display) -> Self {
-        Self { detail: detail.to_string(), ..self }
+        Self { detail: Some(detail.to_string()), ..self }
     }
 
     /// Writes the record: it was done.

@@ -116,7 +116,9 @@ fn serve() -> Result<(), CommandError> {
     let (config, logs) = Config::read(&ProcessEnv)?;
     logs.start();
     if !config.places.users_file.exists() {
-        tracing::warn!("nobody can sign in: there is no users file; run `auth-service init` to create a first user");
+        tracing::warn!(
+            "nobody can sign in: there is no users file; run `auth-service init` to create a first user"
+        );
     }
     let deps = app::assemble(&config)?;
     let runtime = tokio::runtime::Runtime::new().map_err(CommandError::Runtime)?;

@@ -91,7 +91,8 @@ impl Config {
             Some(text) => reader.keep("PUBLIC_URL", text.parse()),
             None => reader.keep("PUBLIC_URL", "http://localhost:8080".parse()),
         };
-        let mcp_config: PathBuf = reader.or("MCP_CONFIG", PathBuf::from("./mcp.json"), "a file such as ./mcp.json");
+        let mcp_config: PathBuf =
+            reader.or("MCP_CONFIG", PathBuf::from("./mcp.json"), "a file such as ./mcp.json");
         let servers = reader.keep("MCP_CONFIG", server_names(&mcp_config));
         let catalogue = issuer.zip(servers).and_then(|(issuer, servers)| {
             let catalogue = Catalogue::new(issuer, servers).map_err(|_| no_servers(&mcp_config));
@@ -145,9 +146,11 @@ struct McpConfig {
 
 fn server_names(path: &Path) -> Result<Vec<ServerName>, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let config: McpConfig = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let config: McpConfig =
+        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
     let parse = |name: &String| {
-        name.parse().map_err(|error| format!("{}: server \"{}\": {error}", path.display(), name.escape_debug()))
+        name.parse()
+            .map_err(|error| format!("{}: server \"{}\": {error}", path.display(), name.escape_debug()))
     };
     config.servers.keys().map(parse).collect()
 }

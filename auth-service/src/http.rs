@@ -45,7 +45,8 @@ pub fn public(deps: &Arc<Deps>) -> Router {
         .layer(cors);
     let for_people =
         Router::new().route("/authorize", get(authorize::get).post(authorize::post).head(error::not_allowed));
-    middleware::around(for_clients.merge(for_people).fallback(error::not_found), deps).with_state(Arc::clone(deps))
+    middleware::around(for_clients.merge(for_people).fallback(error::not_found), deps)
+        .with_state(Arc::clone(deps))
 }
 
 /// What only the operator's own machines may reach.

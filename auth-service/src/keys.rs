@@ -114,7 +114,8 @@ fn generate(algorithm: Algorithm, rng: &dyn Rng) -> Result<SigningKey, KeysError
 pub fn refresh_key(data_dir: &Path, rng: &dyn Rng) -> Result<RefreshKey, KeysError> {
     let path = data_dir.join(REFRESH_KEY);
     if let Some(text) = data_dir::read_private(&path)? {
-        let bytes = URL_SAFE_NO_PAD.decode(text.trim_ascii_end()).ok().and_then(|bytes| bytes.try_into().ok());
+        let bytes =
+            URL_SAFE_NO_PAD.decode(text.trim_ascii_end()).ok().and_then(|bytes| bytes.try_into().ok());
         return bytes.map(RefreshKey::new).ok_or(KeysError::Malformed(path));
     }
     let bytes = bits256(rng)?;

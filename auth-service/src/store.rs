@@ -61,7 +61,12 @@ pub trait ClientStore: Send + Sync {
     async fn client(&self, id: &ClientId, now: UnixTime) -> Result<Option<Client>, StoreError>;
 
     /// Moves the expiry of a client that is in use; a client that is gone stays gone.
-    async fn extend_client(&self, id: &ClientId, expires_at: UnixTime, now: UnixTime) -> Result<(), StoreError>;
+    async fn extend_client(
+        &self,
+        id: &ClientId,
+        expires_at: UnixTime,
+        now: UnixTime,
+    ) -> Result<(), StoreError>;
 }
 
 /// Signed-in browsers.
@@ -94,11 +99,19 @@ pub trait AuthorizationStore: Send + Sync {
     ) -> Result<(), StoreError>;
 
     /// Takes a consent page: of any number of callers, one gets it.
-    async fn take_pending(&self, ticket: &Digest, now: UnixTime) -> Result<Option<PendingConsent>, StoreError>;
+    async fn take_pending(
+        &self,
+        ticket: &Digest,
+        now: UnixTime,
+    ) -> Result<Option<PendingConsent>, StoreError>;
 
     /// Keeps a new code.
-    async fn insert_code(&self, code: &Digest, grant: &CodeGrant, lifetime: CodeLifetime)
-    -> Result<(), StoreError>;
+    async fn insert_code(
+        &self,
+        code: &Digest,
+        grant: &CodeGrant,
+        lifetime: CodeLifetime,
+    ) -> Result<(), StoreError>;
 
     /// What stands behind a code. Looking spends nothing, and a spent code can still be looked at, until it is
     /// forgotten: only [`Self::redeem_code`] decides. `None` for an expired or unknown code.

@@ -52,9 +52,7 @@ impl Catalogue {
     #[must_use]
     pub fn requested(&self, resource: Option<&str>) -> Option<&ServerName> {
         match (resource, self.servers.as_slice()) {
-            (Some(text), servers) => {
-                servers.iter().find(|server| self.resource_of(server).is_meant_by(text))
-            }
+            (Some(text), servers) => servers.iter().find(|server| self.resource_of(server).is_meant_by(text)),
             (None, [only]) => Some(only),
             (None, _) => None,
         }
@@ -80,7 +78,9 @@ mod tests {
     fn a_07_a_resource_is_one_of_ours_or_nothing() {
         let both = catalogue(&["time", "fetch"]);
         assert_eq!(both.requested(Some("https://gw.example/fetch/mcp")).unwrap().as_str(), "fetch");
-        for foreign in ["https://gw.example", "https://other.example/time/mcp", "time", "https://gw.example/Time/mcp"] {
+        for foreign in
+            ["https://gw.example", "https://other.example/time/mcp", "time", "https://gw.example/Time/mcp"]
+        {
             assert_eq!(both.requested(Some(foreign)), None, "{foreign}");
         }
     }

@@ -58,8 +58,9 @@ impl ClientMetadata {
         if !is_object {
             return Err(invalid("the body must be one JSON object"));
         }
-        let raw: RawMetadata = serde_json::from_slice(body)
-            .map_err(|_| invalid("the body must be one JSON object whose members have the types of RFC 7591"))?;
+        let raw: RawMetadata = serde_json::from_slice(body).map_err(|_| {
+            invalid("the body must be one JSON object whose members have the types of RFC 7591")
+        })?;
         raw.try_into()
     }
 }
@@ -147,9 +148,9 @@ fn secret_method(name: Option<&str>) -> Result<Option<SecretMethod>, Refusal> {
         Some("none") => Ok(None),
         None | Some("client_secret_basic") => Ok(Some(SecretMethod::Basic)),
         Some("client_secret_post") => Ok(Some(SecretMethod::Post)),
-        Some(_) => Err(invalid(
-            "token_endpoint_auth_method must be none, client_secret_basic or client_secret_post",
-        )),
+        Some(_) => {
+            Err(invalid("token_endpoint_auth_method must be none, client_secret_basic or client_secret_post"))
+        }
     }
 }
 

@@ -81,7 +81,9 @@ mod tests {
 
     #[test]
     fn a_05_a_challenge_is_exactly_one_sha_256_in_base64url() {
-        for bad in ["", "abc", &"a".repeat(42), &"a".repeat(44), &format!("{}=", "A".repeat(43)), &"+".repeat(43)] {
+        for bad in
+            ["", "abc", &"a".repeat(42), &"a".repeat(44), &format!("{}=", "A".repeat(43)), &"+".repeat(43)]
+        {
             assert!(CodeChallenge::parse(bad).is_none(), "{bad}");
         }
     }

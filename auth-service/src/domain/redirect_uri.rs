@@ -113,13 +113,14 @@ impl RedirectUri {
         self.text == registered.text
     }
 
-    /// The URI with `parameters` added to its query, each encoded.
+    /// The URI with `parameters` added to its query, each encoded. A space becomes `%20`, which decoders of forms and
+    /// of plain URIs read alike.
     #[must_use]
     pub fn with_query(&self, parameters: &[(&str, &str)]) -> String {
         let mut serializer = url::form_urlencoded::Serializer::new(String::new());
         serializer.extend_pairs(parameters);
         let separator = if self.text.contains('?') { '&' } else { '?' };
-        format!("{}{separator}{}", self.text, serializer.finish())
+        format!("{}{separator}{}", self.text, serializer.finish().replace('+', "%20"))
     }
 
     /// The source expression under which a Content-Security-Policy lets a form lead here. Source expressions cannot
@@ -144,7 +145,8 @@ impl FromStr for RedirectUri {
     type Err = RedirectUriError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_plain = text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'\\' | b'"' | b'<' | b'>' | b'`'));
+        let is_plain =
+            text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'\\' | b'"' | b'<' | b'>' | b'`'));
         if text.len() > Self::MAX_LENGTH || !is_plain {
             return Err(RedirectUriError::Malformed);
         }

@@ -159,9 +159,7 @@ async fn client(deps: &Deps, parameters: &Parameters) -> Result<Client, Authoriz
 fn redirect_uri(client: &Client, parameters: &Parameters) -> Result<RedirectUri, AuthorizeError> {
     let text = parameters.get("redirect_uri").ok().flatten();
     let parsed = text.and_then(|text| text.parse::<RedirectUri>().ok());
-    parsed
-        .filter(|uri| client.may_redirect_to(uri))
-        .ok_or(AuthorizeError::Untrusted(Untrusted::RedirectUri))
+    parsed.filter(|uri| client.may_redirect_to(uri)).ok_or(AuthorizeError::Untrusted(Untrusted::RedirectUri))
 }
 
 /// Everything in a request that a redirect can complain about.
@@ -183,7 +181,10 @@ impl Asked {
         response(parameters)?;
         let challenge = challenge(parameters)?;
         let server = deps.catalogue.requested(parameters.get("resource")?).ok_or_else(|| {
-            Refusal::new(ErrorCode::InvalidTarget, "resource must be the URI of one MCP server of this gateway")
+            Refusal::new(
+                ErrorCode::InvalidTarget,
+                "resource must be the URI of one MCP server of this gateway",
+            )
         })?;
         let scope = scope(server, parameters.get("scope")?)?;
         let prompt = prompt(parameters.get("prompt")?)?;
@@ -214,7 +215,8 @@ fn response(parameters: &Parameters) -> Result<(), Refusal> {
 
 fn challenge(parameters: &Parameters) -> Result<CodeChallenge, Refusal> {
     let invalid = |description| Refusal::new(ErrorCode::InvalidRequest, description);
-    let text = parameters.get("code_challenge")?.ok_or(invalid("PKCE is required: code_challenge is missing"))?;
+    let text =
+        parameters.get("code_challenge")?.ok_or(invalid("PKCE is required: code_challenge is missing"))?;
     // An absent method means plain (RFC 7636 §4.3), which is not supported.
     if parameters.get("code_challenge_method")? != Some("S256") {
         return Err(invalid("code_challenge_method must be S256"));
@@ -226,7 +228,8 @@ fn challenge(parameters: &Parameters) -> Result<CodeChallenge, Refusal> {
 /// skipped; a request of nothing but those is refused.
 fn scope(server: &ServerName, text: Option<&str>) -> Result<ScopeSet, Refusal> {
     let everything: ScopeSet = [Scope::Server(server.clone())].into_iter().collect();
-    let names_no_tool = |text: &str| text.split(' ').all(|token| token.is_empty() || token == "offline_access");
+    let names_no_tool =
+        |text: &str| text.split(' ').all(|token| token.is_empty() || token == "offline_access");
     let Some(text) = text.filter(|text| !names_no_tool(text)) else { return Ok(everything) };
     let asked = ScopeSet::parse(text).intersect(&everything);
     if asked.is_empty() {

@@ -1,5 +1,6 @@
 //! Consent: what a signed-in user is asked, and what their answer leads to.
 
+use gateway_core::resource::ResourceUri;
 use gateway_core::scope::ScopeSet;
 
 use super::authorize::{AuthorizationRequest, AuthorizeError, Prompt};
@@ -30,6 +31,8 @@ pub enum Step {
 pub struct Question {
     /// What the client asked for.
     pub request: AuthorizationRequest,
+    /// The resource that was asked for.
+    pub resource: ResourceUri,
     /// Who is asked.
     pub user: User,
     /// What would be granted. Empty when this user may do nothing of it; then there is nothing to approve.
@@ -76,7 +79,9 @@ pub async fn next_step(
     let signed_in = sign_in::current(deps, cookie).await?;
     let signed_in = signed_in.filter(|it| request.prompt != Prompt::SignIn || it.age < JUST_NOW);
     match (signed_in, request.prompt) {
-        (None, Prompt::Nothing) => Err(request.refused(ErrorCode::LoginRequired, "the user is not signed in")),
+        (None, Prompt::Nothing) => {
+            Err(request.refused(ErrorCode::LoginRequired, "the user is not signed in"))
+        }
         (Some(_), Prompt::Nothing) => {
             Err(request.refused(ErrorCode::ConsentRequired, "consent is asked for every time"))
         }
@@ -97,7 +102,8 @@ async fn question(
     let expires_at = deps.now().plus(CONSENT_LIFETIME);
     deps.store.insert_pending(&ticket.digest(), &pending, expires_at).await.map_err(Cause::from)?;
     let scope = request.scope.intersect(&signed_in.user.allowed);
-    Ok(Question { request, user: signed_in.user, scope, ticket })
+    let resource = deps.catalogue.resource_of(&request.server);
+    Ok(Question { request, resource, user: signed_in.user, scope, ticket })
 }
 
 /// Takes the user's answer; gives the address that the browser is sent to.
@@ -156,8 +162,7 @@ async fn issue_code(
         family: FamilyId::generate(deps.rng.as_ref())?,
     };
     let now = deps.now();
-    let lifetime =
-        CodeLifetime { expires_at: now.plus(CODE_LIFETIME), forgotten_at: now.plus(CODE_MEMORY) };
+    let lifetime = CodeLifetime { expires_at: now.plus(CODE_LIFETIME), forgotten_at: now.plus(CODE_MEMORY) };
     deps.store.insert_code(&code.digest(), &grant, lifetime).await?;
     Ok(request.reply_to.with_code(code.expose()))
 }

@@ -37,8 +37,7 @@ pub async fn exchange_code(
     if !is_presented_rightly(&grant, client, request, &verifier) {
         return Err(burn(deps, &code, &grant).await?);
     }
-    let is_its_resource =
-        |text: &str| deps.catalogue.requested(Some(text)) == Some(&grant.access.server);
+    let is_its_resource = |text: &str| deps.catalogue.requested(Some(text)) == Some(&grant.access.server);
     if !request.resource.is_none_or(is_its_resource) {
         return Err(FlowError::refused(ErrorCode::InvalidTarget, "the code is for another resource"));
     }
@@ -113,7 +112,10 @@ async fn burn(deps: &Deps, code: &Digest, grant: &CodeGrant) -> Result<FlowError
     match deps.store.redeem_code(code, None, deps.now()).await? {
         Redemption::Replayed(grant) => record_replay(&grant),
         Redemption::First(_) | Redemption::Unknown => {
-            audit::record(Event::CodeBurned).user(&grant.access.subject).client(&grant.access.client).refused();
+            audit::record(Event::CodeBurned)
+                .user(&grant.access.subject)
+                .client(&grant.access.client)
+                .refused();
         }
     }
     Ok(INVALID_CODE.into())

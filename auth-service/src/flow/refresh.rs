@@ -51,7 +51,9 @@ pub async fn refresh(
 fn requested_server<'a>(deps: &'a Deps, resource: Option<&str>) -> Result<Option<&'a ServerName>, Refusal> {
     let Some(text) = resource else { return Ok(None) };
     let server = deps.catalogue.requested(Some(text));
-    server.map(Some).ok_or(Refusal::new(ErrorCode::InvalidTarget, "resource is not an MCP server of this gateway"))
+    server
+        .map(Some)
+        .ok_or(Refusal::new(ErrorCode::InvalidTarget, "resource is not an MCP server of this gateway"))
 }
 
 async fn rotate(

@@ -123,11 +123,14 @@ fn required<'a>(
 /// `invalid_client`.
 pub async fn authenticate(deps: &Deps, credentials: &ClientCredentials) -> Result<Client, FlowError> {
     let client = deps.store.client(&credentials.id, deps.now()).await?;
-    let proven = client.filter(|client| client.authentication.accepts(credentials.secret.as_ref()));
-    proven.ok_or_else(|| {
-        audit::record(Event::ClientAuthentication).refused();
-        FlowError::refused(ErrorCode::InvalidClient, "client authentication failed")
-    })
+    match client {
+        Some(client) if client.authentication.accepts(credentials.secret.as_ref()) => Ok(client),
+        known => {
+            let record = audit::record(Event::ClientAuthentication);
+            known.iter().fold(record, |record, client| record.client(&client.id)).refused();
+            Err(FlowError::refused(ErrorCode::InvalidClient, "client authentication failed"))
+        }
+    }
 }
 
 /// Moves the expiry of a client that is in use, at most once in half a lifetime.

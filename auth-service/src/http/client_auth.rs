@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::error::ApiError;
+use crate::domain::client::Client;
 use crate::domain::client::ClientId;
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::parameters::{Parameters, decode};
@@ -12,7 +13,6 @@ use crate::domain::secret::Digest;
 use crate::flow::Deps;
 use crate::flow::error::FlowError;
 use crate::flow::token::{ClientCredentials, authenticate};
-use crate::domain::client::Client;
 
 const FAILED: Refusal = Refusal::new(ErrorCode::InvalidClient, "client authentication failed");
 

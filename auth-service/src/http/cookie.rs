@@ -35,7 +35,8 @@ pub(super) fn clear(deps: &Deps) -> Option<HeaderValue> {
 fn line(deps: &Deps, value: &str, max_age: u64) -> Option<HeaderValue> {
     let is_https = deps.catalogue.issuer().is_https();
     let secure = if is_https { "; Secure" } else { "" };
-    let text = format!("{}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}", name(is_https));
+    let text =
+        format!("{}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}", name(is_https));
     let mut header = HeaderValue::from_str(&text).ok()?;
     header.set_sensitive(true);
     Some(header)

@@ -53,9 +53,10 @@ impl IntoResponse for ApiError {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
                 response
             }
-            Self::TooLarge => {
-                oauth(StatusCode::PAYLOAD_TOO_LARGE, Refusal::new(ErrorCode::InvalidRequest, "the body is too large"))
-            }
+            Self::TooLarge => oauth(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                Refusal::new(ErrorCode::InvalidRequest, "the body is too large"),
+            ),
             Self::Internal(cause) => {
                 log(&cause);
                 let refusal = Refusal::new(ErrorCode::TemporarilyUnavailable, "try again later");

@@ -31,8 +31,10 @@ const MAX_REQUEST_ID: usize = 64;
 /// Wraps `router` in all of it.
 pub(super) fn around(router: Router<Arc<Deps>>, deps: &Arc<Deps>) -> Router<Arc<Deps>> {
     let ids = RandomIds(Arc::clone(deps));
-    let nosniff =
-        SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let nosniff = SetResponseHeaderLayer::overriding(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     router.layer(
         ServiceBuilder::new()
             .layer(nosniff)

@@ -40,7 +40,10 @@ struct Registration<'a> {
 }
 
 /// Registers a client.
-pub(super) async fn post(State(deps): State<Arc<Deps>>, JsonBody(body): JsonBody) -> Result<Response, ApiError> {
+pub(super) async fn post(
+    State(deps): State<Arc<Deps>>,
+    JsonBody(body): JsonBody,
+) -> Result<Response, ApiError> {
     let metadata = ClientMetadata::parse(&body)?;
     let registered = register(&deps, metadata).await?;
     Ok((StatusCode::CREATED, no_store(), Json(Registration::from(&registered))).into_response())

@@ -162,7 +162,8 @@ impl TryFrom<RawUser> for Account {
         if !password::is_hash(&raw.password) {
             return Err(UserProblem::Password);
         }
-        let allowed = raw.allowed_tools.iter().map(|pattern| scope_of(pattern)).collect::<Result<ScopeSet, _>>()?;
+        let allowed =
+            raw.allowed_tools.iter().map(|pattern| scope_of(pattern)).collect::<Result<ScopeSet, _>>()?;
         let user = User { subject: Subject::new(PROVIDER, &raw.id), username: raw.username, allowed };
         Ok(Self { user, password: raw.password })
     }

@@ -47,13 +47,16 @@ impl EmbeddedStore {
             .mode(0o600)
             .open(path)
             .map_err(unavailable)?;
-        let database = Builder::new().set_cache_size(CACHE).create_file(file).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => StoreError::new(StoreErrorKind::InUse, error),
-            DatabaseError::UpgradeRequired(_) => StoreError::new(StoreErrorKind::Corrupt, error),
-            other => unavailable(other),
-        })?;
+        let database =
+            Builder::new().set_cache_size(CACHE).create_file(file).map_err(|error| match error {
+                DatabaseError::DatabaseAlreadyOpen => StoreError::new(StoreErrorKind::InUse, error),
+                DatabaseError::UpgradeRequired(_) => StoreError::new(StoreErrorKind::Corrupt, error),
+                other => unavailable(other),
+            })?;
         let store = Self { database: Arc::new(database) };
-        store.write_now(|transaction| Kind::ALL.iter().try_for_each(|kind| table::create(transaction, *kind)))?;
+        store.write_now(|transaction| {
+            Kind::ALL.iter().try_for_each(|kind| table::create(transaction, *kind))
+        })?;
         Ok(store)
     }
 
@@ -97,8 +100,10 @@ async fn blocking<T: Send + 'static>(
 #[async_trait]
 impl Store for EmbeddedStore {
     async fn ping(&self) -> Result<(), StoreError> {
-        self.read(|transaction| table::read::<crate::domain::client::Client>(transaction, Kind::Client, b"").map(drop))
-            .await
+        self.read(|transaction| {
+            table::read::<crate::domain::client::Client>(transaction, Kind::Client, b"").map(drop)
+        })
+        .await
     }
 
     async fn purge(&self, now: UnixTime) -> Result<usize, StoreError> {

@@ -103,9 +103,9 @@ fn parameters_are_added_to_what_is_there() {
     let parameters = [("code", "a b&c"), ("iss", "https://gw.example")];
     assert_eq!(
         uri("https://app.example/cb?x=1").with_query(&parameters),
-        "https://app.example/cb?x=1&code=a+b%26c&iss=https%3A%2F%2Fgw.example"
+        "https://app.example/cb?x=1&code=a%20b%26c&iss=https%3A%2F%2Fgw.example"
     );
-    assert!(uri("cursor://x/cb").with_query(&parameters).starts_with("cursor://x/cb?code=a+b%26c"));
+    assert!(uri("cursor://x/cb").with_query(&parameters).starts_with("cursor://x/cb?code=a%20b%26c"));
 }
 
 #[test]

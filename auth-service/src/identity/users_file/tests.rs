@@ -15,7 +15,7 @@ fn user_with(member: &str) -> String {
 fn patterns_become_scopes() {
     let cases = [
         (r#"["*"]"#, "mcp"),
-        (r#"["time/*", "fetch/get"]"#, "mcp:fetch:get mcp:time"),
+        (r#"["time/*", "fetch/get"]"#, "mcp:time mcp:fetch:get"),
         (r#"["time/*", "time/now"]"#, "mcp:time"),
         ("[]", ""),
     ];

@@ -27,7 +27,11 @@ impl AuthorizationStore for EmbeddedStore {
         .await
     }
 
-    async fn take_pending(&self, ticket: &Digest, now: UnixTime) -> Result<Option<PendingConsent>, StoreError> {
+    async fn take_pending(
+        &self,
+        ticket: &Digest,
+        now: UnixTime,
+    ) -> Result<Option<PendingConsent>, StoreError> {
         let ticket = *ticket;
         self.write(move |transaction| {
             let key = ticket.as_bytes();

@@ -29,7 +29,12 @@ impl ClientStore for EmbeddedStore {
         .await
     }
 
-    async fn extend_client(&self, id: &ClientId, expires_at: UnixTime, now: UnixTime) -> Result<(), StoreError> {
+    async fn extend_client(
+        &self,
+        id: &ClientId,
+        expires_at: UnixTime,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
         let id = id.clone();
         self.write(move |transaction| {
             let key = id.as_str().as_bytes();

@@ -40,7 +40,12 @@ fn rotate(transaction: &WriteTransaction, rotation: &Rotation) -> Result<Rotated
             previous: Some(rotation.presented),
             rotated_at: rotation.now,
         };
-        table::write(transaction, Kind::Family, key, &Stored { value: &next, expires_at: rotation.expires_at })?;
+        table::write(
+            transaction,
+            Kind::Family,
+            key,
+            &Stored { value: &next, expires_at: rotation.expires_at },
+        )?;
         return Ok(Rotated::Fresh(next.access));
     }
     let is_previous = family.previous == Some(rotation.presented);

@@ -120,7 +120,11 @@ pub(super) fn remove(transaction: &WriteTransaction, kind: Kind, key: &[u8]) -> 
 }
 
 /// Removes up to `limit` records that have expired; gives how many.
-pub(super) fn purge(transaction: &WriteTransaction, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+pub(super) fn purge(
+    transaction: &WriteTransaction,
+    now: UnixTime,
+    limit: usize,
+) -> Result<usize, StoreError> {
     let mut expiry = transaction.open_table(EXPIRY).map_err(unavailable)?;
     let end = (now.as_secs().saturating_add(1), 0, &[][..]);
     let expired = expiry

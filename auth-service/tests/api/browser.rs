@@ -1,0 +1,147 @@
+//! A browser, as far as the pages can tell: it keeps cookies, and submits the forms that it was shown.
+
+use axum::body::Body;
+use axum::http::{Request, header};
+use scraper::{Html, Selector};
+
+use crate::app::{Answer, CALLBACK, CHALLENGE, PASSWORD, TIME, TestApp, encoded, form_request};
+
+/// One browser with its cookie jar.
+pub(crate) struct Browser<'a> {
+    app: &'a TestApp,
+    pub(crate) cookie: Option<String>,
+}
+
+/// A form as it stands on a page: its fields, and the values of its buttons.
+#[derive(Debug, Clone)]
+pub(crate) struct PageForm {
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) buttons: Vec<String>,
+}
+
+/// An authorization request that has everything it needs, as a list to change.
+pub(crate) fn request_of(client: &str) -> Vec<(&str, &str)> {
+    vec![
+        ("response_type", "code"),
+        ("client_id", client),
+        ("redirect_uri", CALLBACK),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+        ("resource", TIME),
+        ("scope", "mcp:time"),
+        ("state", "st&te=1 é"),
+    ]
+}
+
+/// The address of an authorization request.
+pub(crate) fn authorize(parameters: &[(&str, &str)]) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    format!("/authorize?{query}")
+}
+
+impl<'a> Browser<'a> {
+    pub(crate) fn new(app: &'a TestApp) -> Self {
+        Self { app, cookie: None }
+    }
+
+    pub(crate) async fn open(&mut self, address: &str) -> Answer {
+        let request = self.with_cookie(Request::get(address));
+        self.sent(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Submits a form as a browser does from our own page.
+    pub(crate) async fn submit(&mut self, address: &str, form: &[(&str, &str)]) -> Answer {
+        let request = form_request(address, form)
+            .header(header::ORIGIN, crate::app::ISSUER)
+            .header("sec-fetch-site", "same-origin");
+        let request = self.with_cookie(request);
+        self.sent(request.body(encoded(form)).unwrap()).await
+    }
+
+    /// Presses the button `action` of the form that has it on `page`, after filling in `typed`.
+    pub(crate) async fn press(
+        &mut self,
+        address: &str,
+        page: &Answer,
+        action: &str,
+        typed: &[(&str, &str)],
+    ) -> Answer {
+        let forms = forms_of(page);
+        let form = forms.iter().find(|form| form.buttons.iter().any(|button| button == action));
+        let form = form.unwrap_or_else(|| panic!("no button {action}: {}", page.body));
+        let mut fields: Vec<(&str, &str)> = vec![("action", action)];
+        for (name, value) in &form.fields {
+            let value = typed.iter().find(|(key, _)| key == name).map_or(value.as_str(), |(_, value)| value);
+            fields.push((name, value));
+        }
+        self.submit(address, &fields).await
+    }
+
+    /// Opens the address and signs in on the page that is shown; gives the page that follows.
+    pub(crate) async fn sign_in(&mut self, address: &str, username: &str) -> Answer {
+        let page = self.open(address).await;
+        let typed = [("username", username), ("password", PASSWORD)];
+        let answer = self.press(address, &page, "sign-in", &typed).await;
+        assert_eq!(answer.header("location"), address, "{}", answer.body);
+        self.open(address).await
+    }
+
+    /// Signs in and approves; gives the redirect to the client.
+    pub(crate) async fn approve(&mut self, address: &str, username: &str) -> Answer {
+        let page = self.sign_in(address, username).await;
+        self.press(address, &page, "approve", &[]).await
+    }
+
+    fn with_cookie(&self, request: axum::http::request::Builder) -> axum::http::request::Builder {
+        match &self.cookie {
+            Some(cookie) => request.header(header::COOKIE, format!("other=1; {cookie}")),
+            None => request,
+        }
+    }
+
+    async fn sent(&mut self, request: Request<Body>) -> Answer {
+        let answer = self.app.send(request).await;
+        if let Some(line) = answer.headers.get(header::SET_COOKIE) {
+            self.cookie = line.to_str().unwrap().split(';').next().map(str::to_owned);
+        }
+        answer
+    }
+}
+
+/// Every form on a page.
+pub(crate) fn forms_of(page: &Answer) -> Vec<PageForm> {
+    let html = Html::parse_document(&page.body);
+    let select = |selector: &str| Selector::parse(selector).unwrap();
+    html.select(&select("form[method=post]"))
+        .map(|form| {
+            let attribute = |element: scraper::ElementRef<'_>, name: &str| {
+                element.value().attr(name).unwrap_or_default().to_owned()
+            };
+            PageForm {
+                fields: form
+                    .select(&select("input"))
+                    .map(|input| (attribute(input, "name"), attribute(input, "value")))
+                    .collect(),
+                buttons: form
+                    .select(&select("button[name=action]"))
+                    .map(|it| attribute(it, "value"))
+                    .collect(),
+            }
+        })
+        .collect()
+}
+
+/// What a person reads on a page.
+pub(crate) fn text_of(page: &Answer) -> String {
+    let html = Html::parse_document(&page.body);
+    let main = Selector::parse("main").unwrap();
+    let words: Vec<&str> =
+        html.select(&main).flat_map(|main| main.text()).flat_map(str::split_whitespace).collect();
+    words.join(" ")
+}
+
+/// A code for `client`, approved by ada; the whole way through the pages.
+pub(crate) async fn code_for(app: &TestApp, client: &str) -> String {
+    let address = authorize(&request_of(client));
+    Browser::new(app).approve(&address, "ada").await.redirected("code")
+}

@@ -1,0 +1,275 @@
+//! What every store promises. One suite, written against the traits; each implementation runs all of it.
+
+use std::sync::Arc;
+
+use auth_service::domain::client::{
+    ApplicationType, Client, ClientAuthentication, ClientId, ClientProfile, SecretMethod,
+};
+use auth_service::domain::grant::{Access, BrowserSignIn, CodeGrant, FamilyId, PendingConsent};
+use auth_service::domain::pkce::CodeChallenge;
+use auth_service::domain::secret::Digest;
+use auth_service::domain::user::Subject;
+use auth_service::store::embedded::EmbeddedStore;
+use auth_service::store::{
+    CodeLifetime, FamilyOpening, Redemption, Rotated, Rotation, Store, StoreErrorKind,
+};
+use gateway_core::scope::ScopeSet;
+use gateway_core::time::UnixTime;
+
+const T0: UnixTime = UnixTime::from_secs(1_800_000_000);
+
+fn at(seconds: u64) -> UnixTime {
+    T0.plus(seconds)
+}
+
+fn digest(text: &str) -> Digest {
+    Digest::of(text.as_bytes())
+}
+
+fn client_id(text: &str) -> ClientId {
+    ClientId::parse(text).unwrap()
+}
+
+fn client(id: &str, expires_at: Option<UnixTime>) -> Client {
+    Client {
+        id: client_id(id),
+        issued_at: T0,
+        expires_at,
+        authentication: ClientAuthentication::Secret { method: SecretMethod::Post, digest: digest("secret") },
+        profile: ClientProfile {
+            name: Some("N\u{e4}me".to_owned()),
+            redirect_uris: vec!["https://app.example/cb".parse().unwrap(), "cursor://x/cb".parse().unwrap()],
+            application_type: ApplicationType::Native,
+            refreshes: true,
+            scope: Some("mcp:time".to_owned()),
+            software_id: None,
+            software_version: Some("1".to_owned()),
+        },
+    }
+}
+
+fn access() -> Access {
+    Access {
+        client: client_id("c"),
+        subject: Subject::new("local", "a1"),
+        server: "time".parse().unwrap(),
+        scope: ScopeSet::parse("mcp:time:now mcp:time:zones"),
+    }
+}
+
+fn family(number: u8) -> FamilyId {
+    FamilyId::from_bytes([number; 16])
+}
+
+fn grant(number: u8) -> CodeGrant {
+    CodeGrant {
+        access: access(),
+        redirect_uri: "https://app.example/cb".parse().unwrap(),
+        challenge: CodeChallenge::parse("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM").unwrap(),
+        session: digest("session"),
+        family: family(number),
+    }
+}
+
+const LIFETIME: CodeLifetime = CodeLifetime { expires_at: T0.plus(60), forgotten_at: T0.plus(600) };
+
+fn opening() -> FamilyOpening {
+    FamilyOpening { first: digest("r1"), expires_at: at(1000) }
+}
+
+fn rotation(number: u8, presented: &str, successor: &str, now: UnixTime) -> Rotation {
+    Rotation {
+        family: family(number),
+        presented: digest(presented),
+        successor: digest(successor),
+        client: client_id("c"),
+        server: None,
+        now,
+        grace: 60,
+        expires_at: now.plus(1000),
+    }
+}
+
+async fn open_family(store: &dyn Store, number: u8) {
+    let code = digest(&format!("code {number}"));
+    store.insert_code(&code, &grant(number), LIFETIME).await.unwrap();
+    let redeemed = store.redeem_code(&code, Some(&opening()), T0).await.unwrap();
+    assert_eq!(redeemed, Redemption::First(grant(number)));
+}
+
+async fn clients_live_until_they_expire(store: &dyn Store) {
+    let (short, eternal) = (client("short", Some(at(10))), client("eternal", None));
+    store.insert_client(&short).await.unwrap();
+    store.insert_client(&eternal).await.unwrap();
+    assert_eq!(store.client(&short.id, at(9)).await.unwrap(), Some(short.clone()));
+    assert_eq!(store.client(&short.id, at(10)).await.unwrap(), None);
+    assert_eq!(store.client(&eternal.id, UnixTime::from_secs(9_000_000_000)).await.unwrap(), Some(eternal));
+    assert_eq!(store.client(&client_id("nobody"), T0).await.unwrap(), None);
+    store.extend_client(&short.id, at(99), at(9)).await.unwrap();
+    assert_eq!(store.client(&short.id, at(98)).await.unwrap().unwrap().expires_at, Some(at(99)));
+    store.extend_client(&short.id, at(500), at(99)).await.unwrap();
+    assert_eq!(store.client(&short.id, at(99)).await.unwrap(), None, "what is gone stays gone");
+    store.extend_client(&client_id("nobody"), at(500), T0).await.unwrap();
+    assert_eq!(store.client(&client_id("nobody"), T0).await.unwrap(), None);
+}
+
+async fn sessions_live_until_they_expire_or_are_removed(store: &dyn Store) {
+    let sign_in = BrowserSignIn { subject: Subject::new("local", "a1"), signed_in_at: T0 };
+    store.insert_session(&digest("s1"), &sign_in, at(10)).await.unwrap();
+    assert_eq!(store.session(&digest("s1"), at(9)).await.unwrap(), Some(sign_in));
+    assert_eq!(store.session(&digest("s1"), at(10)).await.unwrap(), None);
+    store.remove_session(&digest("s1")).await.unwrap();
+    store.remove_session(&digest("s1")).await.unwrap();
+    assert_eq!(store.session(&digest("s1"), T0).await.unwrap(), None);
+}
+
+async fn a_consent_page_is_taken_once(store: &Arc<dyn Store>) {
+    let pending = PendingConsent { session: digest("s"), request: digest("q") };
+    store.insert_pending(&digest("t1"), &pending, at(10)).await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let store = Arc::clone(store);
+        tasks.spawn(async move { store.take_pending(&digest("t1"), T0).await.unwrap() });
+    }
+    let taken: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
+    assert_eq!(taken, [pending]);
+    store.insert_pending(&digest("t2"), &pending, at(10)).await.unwrap();
+    assert_eq!(store.take_pending(&digest("t2"), at(10)).await.unwrap(), None, "expired");
+}
+
+async fn c_02_a_code_is_redeemed_once_however_many_try(store: &Arc<dyn Store>) {
+    store.insert_code(&digest("k1"), &grant(1), LIFETIME).await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let store = Arc::clone(store);
+        tasks.spawn(async move { store.redeem_code(&digest("k1"), Some(&opening()), T0).await.unwrap() });
+    }
+    let answers = tasks.join_all().await;
+    assert_eq!(answers.iter().filter(|answer| **answer == Redemption::First(grant(1))).count(), 1);
+    assert_eq!(answers.iter().filter(|answer| **answer == Redemption::Replayed(grant(1))).count(), 49);
+    let rotated = store.rotate_refresh(&rotation(1, "r1", "r2", T0)).await.unwrap();
+    assert_eq!(rotated, Rotated::Unknown, "c_01: the family went down with the replay");
+}
+
+async fn a_code_expires_and_a_spent_one_is_remembered_longer(store: &dyn Store) {
+    store.insert_code(&digest("k2"), &grant(2), LIFETIME).await.unwrap();
+    assert_eq!(store.code(&digest("k2"), at(59)).await.unwrap(), Some(grant(2)));
+    assert_eq!(store.code(&digest("k2"), at(60)).await.unwrap(), None);
+    assert_eq!(
+        store.redeem_code(&digest("k2"), Some(&opening()), at(60)).await.unwrap(),
+        Redemption::Unknown
+    );
+    assert_eq!(
+        store.redeem_code(&digest("k2"), None, at(59)).await.unwrap(),
+        Redemption::First(grant(2)),
+        "burned"
+    );
+    assert_eq!(
+        store.rotate_refresh(&rotation(2, "r1", "r2", T0)).await.unwrap(),
+        Rotated::Unknown,
+        "nothing opened"
+    );
+    assert_eq!(store.code(&digest("k2"), at(599)).await.unwrap(), Some(grant(2)));
+    assert_eq!(
+        store.redeem_code(&digest("k2"), None, at(599)).await.unwrap(),
+        Redemption::Replayed(grant(2))
+    );
+    assert_eq!(store.redeem_code(&digest("k2"), None, at(600)).await.unwrap(), Redemption::Unknown);
+    assert_eq!(store.redeem_code(&digest("nothing"), None, T0).await.unwrap(), Redemption::Unknown);
+}
+
+async fn c_20_to_c_22_a_family_has_one_live_token(store: &dyn Store) {
+    open_family(store, 3).await;
+    let rotate = async |presented: &str, successor: &str, now| {
+        store.rotate_refresh(&rotation(3, presented, successor, now)).await.unwrap()
+    };
+    assert_eq!(rotate("r1", "r2", at(10)).await, Rotated::Fresh(access()));
+    assert_eq!(rotate("r1", "r2", at(69)).await, Rotated::Again(access()), "within the grace");
+    assert_eq!(rotate("r2", "r3", at(69)).await, Rotated::Fresh(access()));
+    assert_eq!(rotate("r2", "r3", at(70)).await, Rotated::Again(access()));
+    assert_eq!(rotate("r2", "r3", at(129)).await, Rotated::Reused(access()), "after it");
+    assert_eq!(rotate("r3", "r4", at(130)).await, Rotated::Unknown, "the family is revoked");
+    open_family(store, 4).await;
+    store.rotate_refresh(&rotation(4, "r1", "r2", T0)).await.unwrap();
+    store.rotate_refresh(&rotation(4, "r2", "r3", T0)).await.unwrap();
+    let older = store.rotate_refresh(&rotation(4, "r1", "r2", T0)).await.unwrap();
+    assert_eq!(older, Rotated::Reused(access()), "not even within the grace");
+}
+
+async fn c_24_a_refused_rotation_changes_nothing(store: &dyn Store) {
+    open_family(store, 5).await;
+    let foreign = Rotation { client: client_id("other"), ..rotation(5, "r1", "r2", T0) };
+    assert_eq!(store.rotate_refresh(&foreign).await.unwrap(), Rotated::ForeignClient);
+    let elsewhere = Rotation { server: Some("fetch".parse().unwrap()), ..rotation(5, "r1", "r2", T0) };
+    assert_eq!(store.rotate_refresh(&elsewhere).await.unwrap(), Rotated::ForeignServer);
+    let named = Rotation { server: Some("time".parse().unwrap()), ..rotation(5, "r1", "r2", at(100)) };
+    assert_eq!(store.rotate_refresh(&named).await.unwrap(), Rotated::Fresh(access()));
+}
+
+async fn c_25_a_family_expires_by_disuse_and_is_revoked_for_good(store: &dyn Store) {
+    open_family(store, 6).await;
+    let rotate = async |presented: &str, successor: &str, now| {
+        store.rotate_refresh(&rotation(6, presented, successor, now)).await.unwrap()
+    };
+    assert_eq!(rotate("r1", "r2", at(999)).await, Rotated::Fresh(access()));
+    assert_eq!(rotate("r2", "r3", at(1999)).await, Rotated::Unknown, "1000 s after the last use");
+    open_family(store, 7).await;
+    store.revoke_family(family(7)).await.unwrap();
+    store.revoke_family(family(7)).await.unwrap();
+    assert_eq!(store.rotate_refresh(&rotation(7, "r1", "r2", T0)).await.unwrap(), Rotated::Unknown);
+}
+
+async fn a_purge_forgets_what_has_expired_and_nothing_else(store: &dyn Store) {
+    store.purge(UnixTime::from_secs(9_000_000_000)).await.unwrap();
+    let sign_in = BrowserSignIn { subject: Subject::new("local", "a1"), signed_in_at: T0 };
+    for number in 0..30 {
+        let expires_at = if number < 20 { at(10) } else { at(20) };
+        store.insert_session(&digest(&format!("p{number}")), &sign_in, expires_at).await.unwrap();
+    }
+    open_family(store, 8).await;
+    store.rotate_refresh(&rotation(8, "r1", "r2", at(500))).await.unwrap();
+    assert_eq!(store.purge(at(9)).await.unwrap(), 0);
+    assert_eq!(store.purge(at(10)).await.unwrap(), 20);
+    assert_eq!(store.purge(at(10)).await.unwrap(), 0);
+    assert!(store.session(&digest("p20"), at(10)).await.unwrap().is_some());
+    assert_eq!(store.purge(at(1200)).await.unwrap(), 11, "the rest and the code");
+    let live = store.rotate_refresh(&rotation(8, "r2", "r3", at(1200))).await.unwrap();
+    assert_eq!(live, Rotated::Fresh(access()), "its expiry had moved");
+    store.ping().await.unwrap();
+}
+
+/// The suite. `store` is empty at first.
+async fn keeps_the_contract(store: Arc<dyn Store>) {
+    clients_live_until_they_expire(store.as_ref()).await;
+    sessions_live_until_they_expire_or_are_removed(store.as_ref()).await;
+    a_consent_page_is_taken_once(&store).await;
+    c_02_a_code_is_redeemed_once_however_many_try(&store).await;
+    a_code_expires_and_a_spent_one_is_remembered_longer(store.as_ref()).await;
+    c_20_to_c_22_a_family_has_one_live_token(store.as_ref()).await;
+    c_24_a_refused_rotation_changes_nothing(store.as_ref()).await;
+    c_25_a_family_expires_by_disuse_and_is_revoked_for_good(store.as_ref()).await;
+    a_purge_forgets_what_has_expired_and_nothing_else(store.as_ref()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_embedded_store_keeps_the_contract() {
+    let home = tempfile::tempdir().unwrap();
+    keeps_the_contract(Arc::new(EmbeddedStore::open(&home.path().join("auth.redb")).unwrap())).await;
+}
+
+#[tokio::test]
+async fn j_09_what_was_promised_is_there_after_a_restart_and_a_second_process_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("auth.redb");
+    let store = EmbeddedStore::open(&path).unwrap();
+    store_one(&store).await;
+    assert_eq!(EmbeddedStore::open(&path).unwrap_err().kind(), StoreErrorKind::InUse);
+    drop(store);
+    let store = EmbeddedStore::open(&path).unwrap();
+    use auth_service::store::ClientStore as _;
+    assert!(store.client(&client_id("one"), T0).await.unwrap().is_some());
+}
+
+async fn store_one(store: &dyn Store) {
+    store.insert_client(&client("one", None)).await.unwrap();
+}

@@ -46,6 +46,8 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// A POST without an answer so far becomes an event stream after this time, so that nobody on the way gives up.
     pub patience: Duration,
+    /// A reader that has not made room for this time, while much waits for it, is cut.
+    pub reader_patience: Duration,
     /// Between two signs of life on an event stream.
     pub keep_alive: Duration,
     /// `MCP_MAX_SESSIONS`: sessions, and so child processes, in all.
@@ -67,6 +69,7 @@ impl Default for Limits {
             idle_with_stream: Duration::from_secs(12 * 60 * 60),
             request_timeout: Duration::from_secs(5 * 60),
             patience: Duration::from_secs(5),
+            reader_patience: Duration::from_secs(5),
             keep_alive: Duration::from_secs(15),
             max_sessions: 256,
             max_sessions_per_user: 16,

@@ -94,13 +94,14 @@ impl Actor {
                 Some(command) => self.obey(command),
                 None => return Some(End::Released),
             },
-            output = self.stdout.next() => match output {
+            output = self.stdout.next(), if !self.switchboard.is_congested() => match output {
                 Ok(Output::End) | Err(_) => return Some(End::Silent),
                 Ok(output) => self.hear(output),
             },
             written = self.stdin.write_some(), if self.stdin.has_work() => if let Err(error) = written {
                 tracing::debug!(server = %self.server, %error, "the server closed its input");
             },
+            () = self.switchboard.room(), if self.switchboard.is_congested() => self.switchboard.relieve(),
             () = self.switchboard.listener_closed() => self.switchboard.forget_listener(Instant::now()),
             () = sleep_until(self.switchboard.next_due()) => return self.on_time(),
         }
@@ -140,6 +141,7 @@ impl Actor {
 
     fn on_time(&mut self) -> Option<End> {
         let now = Instant::now();
+        self.switchboard.cut_stalled(now);
         for id in self.switchboard.expire(now) {
             tracing::warn!(server = %self.server, "the server did not answer in time");
             // A child that does not read its cancellations is ended by the idle limit.

@@ -12,7 +12,7 @@ use tokio_util::bytes::Bytes;
 use super::SendError;
 use super::failure::Failure;
 use super::line::Line;
-use super::stream::{Deliveries, Delivery, Outlet, Refused, channel};
+use super::stream::{Closed, Deliveries, Delivery, Level, Outlet, channel};
 use crate::config::ServerName;
 use crate::settings::Limits;
 use backlog::Backlog;
@@ -31,12 +31,27 @@ pub(super) struct Switchboard {
     count: u64,
     listener: Option<Outlet>,
     backlog: Backlog,
+    congestion: Option<Congestion>,
     last_activity: Instant,
+}
+
+/// A stream that is full. The child's output waits for its reader, who has until the deadline to read on.
+#[derive(Debug)]
+struct Congestion {
+    stream: StreamOf,
+    deadline: Instant,
+}
+
+#[derive(Debug, Clone)]
+enum StreamOf {
+    Listener,
+    Request(Id),
 }
 
 #[derive(Debug)]
 struct Open {
-    outlet: Outlet,
+    /// `None` when the stream was cut: the id stays taken until the child has answered.
+    outlet: Option<Outlet>,
     deadline: (Instant, u64),
     progress_token: Option<Id>,
     accepts_stream: bool,
@@ -60,6 +75,7 @@ impl Switchboard {
             count: 0,
             listener: None,
             backlog: Backlog::default(),
+            congestion: None,
             last_activity: now,
         }
     }
@@ -83,7 +99,7 @@ impl Switchboard {
         let deadline = (after(now, self.limits.request_timeout), self.count);
         let Ticket { id, progress_token, accepts_stream } = ticket;
         self.deadlines.insert(deadline, id.clone());
-        self.open.insert(id, Open { outlet, deadline, progress_token, accepts_stream });
+        self.open.insert(id, Open { outlet: Some(outlet), deadline, progress_token, accepts_stream });
         deliveries
     }
 
@@ -93,6 +109,7 @@ impl Switchboard {
         self.touch(now);
         let (outlet, deliveries) = channel();
         for line in self.backlog.drain() {
+            // The other end is in our hands, so it is open; and what waits fits in.
             if outlet.message(&line).is_err() {
                 tracing::warn!(server = %self.server, "a message that waited for a stream was dropped");
             }
@@ -129,9 +146,9 @@ impl Switchboard {
             }
             Kind::Notification { method } if method == "notifications/progress" => {
                 let token = Params::of(&message).ok().and_then(|params| params.progress_token);
-                self.progress(token.as_ref(), line);
+                self.progress(token.as_ref(), line, now);
             }
-            Kind::Notification { .. } | Kind::Request { .. } => self.route(line),
+            Kind::Notification { .. } | Kind::Request { .. } => self.route(line, now),
         }
     }
 
@@ -159,16 +176,51 @@ impl Switchboard {
     /// Ends all requests for one reason.
     pub(super) fn fail_all(&mut self, failure: Failure) {
         self.deadlines.clear();
-        for (_, open) in self.open.drain() {
-            open.outlet.finish(Delivery::Failure(failure));
+        for outlet in self.open.drain().filter_map(|(_, open)| open.outlet) {
+            outlet.finish(Delivery::Failure(failure));
         }
     }
 
-    /// When the next request, or the session, is due.
+    /// When the next request, reader, or the session, is due.
     pub(super) fn next_due(&self) -> Instant {
-        match self.deadlines.first_key_value() {
-            Some(((deadline, _), _)) => *deadline,
-            None => self.idle_at(),
+        let next =
+            self.deadlines.first_key_value().map_or_else(|| self.idle_at(), |((deadline, _), _)| *deadline);
+        self.congestion.as_ref().map_or(next, |congestion| congestion.deadline.min(next))
+    }
+
+    /// Whether the child's output has to wait for a reader. One child serves one session, so nobody else waits.
+    pub(super) const fn is_congested(&self) -> bool {
+        self.congestion.is_some()
+    }
+
+    /// Until the reader has read on, or has gone.
+    pub(super) async fn room(&self) {
+        let outlet = match self.congestion.as_ref().map(|congestion| &congestion.stream) {
+            Some(StreamOf::Listener) => self.listener.as_ref(),
+            Some(StreamOf::Request(id)) => self.open.get(id).and_then(|open| open.outlet.as_ref()),
+            None => None,
+        };
+        if let Some(outlet) = outlet {
+            outlet.room().await;
+        }
+    }
+
+    /// The reader has read on, or has gone.
+    pub(super) fn relieve(&mut self) {
+        self.congestion = None;
+    }
+
+    /// Cuts the stream whose reader has stood still for too long.
+    pub(super) fn cut_stalled(&mut self, now: Instant) {
+        let Some(stalled) = self.congestion.take_if(|congestion| congestion.deadline <= now) else { return };
+        tracing::warn!(server = %self.server, "a stream was cut because it was not read");
+        match stalled.stream {
+            StreamOf::Listener => self.listener = None,
+            StreamOf::Request(id) => {
+                if let Some(outlet) = self.open.get_mut(&id).and_then(|open| open.outlet.take()) {
+                    outlet.finish(Delivery::Failure(Failure::Cut));
+                }
+            }
         }
     }
 
@@ -195,7 +247,9 @@ impl Switchboard {
         };
         self.deadlines.remove(&open.deadline);
         self.touch(now);
-        open.outlet.finish(last);
+        if let Some(outlet) = open.outlet {
+            outlet.finish(last);
+        }
     }
 
     fn receive_garbage(&mut self, bytes: &[u8], error: &dyn std::fmt::Display, now: Instant) {
@@ -210,55 +264,49 @@ impl Switchboard {
         }
     }
 
-    fn progress(&mut self, token: Option<&Id>, line: Line) {
-        let owner = self.open.values().find(|open| token.is_some() && open.progress_token.as_ref() == token);
-        match owner {
-            Some(open) if open.accepts_stream => match open.outlet.message(&line) {
-                Ok(()) | Err(Refused::Closed) => {}
-                Err(Refused::Slow) => self.cut(token),
-            },
-            Some(_) => {}
-            None => self.route(line),
-        }
-    }
-
-    /// The reader of the request with this progress token is too slow: its stream ends without an answer.
-    fn cut(&mut self, token: Option<&Id>) {
-        let slow = self.open.iter().find(|(_, open)| open.progress_token.as_ref() == token);
-        if let Some(id) = slow.map(|(id, _)| id.clone()) {
-            self.cut_request(&id);
-        }
-    }
-
-    fn cut_request(&mut self, id: &Id) {
-        tracing::warn!(server = %self.server, "an answer stream was cut because it was not read");
-        if let Some(open) = self.open.remove(id) {
-            self.deadlines.remove(&open.deadline);
-            open.outlet.finish(Delivery::Failure(Failure::Cut));
+    fn progress(&mut self, token: Option<&Id>, line: Line, now: Instant) {
+        let owner =
+            self.open.iter().find(|(_, open)| token.is_some() && open.progress_token.as_ref() == token);
+        match owner.map(|(id, open)| (id.clone(), open.accepts_stream)) {
+            Some((id, true)) => {
+                // A caller who has gone, or was cut, misses its progress; nobody else wants it.
+                if self.send(StreamOf::Request(id), &line, now).is_err() {
+                    tracing::debug!(server = %self.server, "progress for a caller who has gone");
+                }
+            }
+            Some((_, false)) => {}
+            None => self.route(line, now),
         }
     }
 
     /// A message that belongs to no request goes to exactly one stream: the one that is open for such messages, else
     /// the newest request's, else it waits.
-    fn route(&mut self, line: Line) {
-        if let Some(listener) = &self.listener {
-            match listener.message(&line) {
+    fn route(&mut self, line: Line, now: Instant) {
+        if self.listener.is_some() {
+            match self.send(StreamOf::Listener, &line, now) {
                 Ok(()) => return,
-                Err(Refused::Closed) => self.listener = None,
-                Err(Refused::Slow) => {
-                    tracing::warn!(server = %self.server, "a stream was cut because it was not read");
-                    self.listener = None;
-                }
+                Err(Closed) => self.listener = None,
             }
         }
         while let Some(id) = self.newest_stream() {
-            match self.open.get(&id).map(|open| open.outlet.message(&line)) {
-                Some(Ok(())) => return,
-                Some(Err(Refused::Slow)) => self.cut_request(&id),
-                Some(Err(Refused::Closed)) | None => self.no_stream_any_more(&id),
+            match self.send(StreamOf::Request(id.clone()), &line, now) {
+                Ok(()) => return,
+                Err(Closed) => self.no_stream_any_more(&id),
             }
         }
         self.backlog.push(line, &self.server);
+    }
+
+    fn send(&mut self, stream: StreamOf, line: &Line, now: Instant) -> Result<(), Closed> {
+        let outlet = match &stream {
+            StreamOf::Listener => self.listener.as_ref(),
+            StreamOf::Request(id) => self.open.get(id).and_then(|open| open.outlet.as_ref()),
+        };
+        if outlet.ok_or(Closed)?.message(line)? == Level::Full {
+            let deadline = after(now, self.limits.reader_patience);
+            self.congestion = Some(Congestion { stream, deadline });
+        }
+        Ok(())
     }
 
     fn newest_stream(&self) -> Option<Id> {

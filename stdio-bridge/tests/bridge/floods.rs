@@ -1,5 +1,7 @@
 //! Too much of something.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::harness::{Events, Harness, messages};
@@ -40,10 +42,12 @@ async fn i11_h41_a_flood_on_stderr_blocks_nothing() {
 
 #[tokio::test]
 async fn i13_a_stream_that_nobody_reads_is_cut_and_the_session_lives() {
-    let harness = Harness::start().await;
+    let harness =
+        Harness::with(|settings| settings.limits.reader_patience = Duration::from_millis(200)).await;
     let client = harness.client("plain").await;
     let unread = client.get().send().await.unwrap();
-    // 60 MB: far more than the buffers of two sockets. The answer comes although nobody reads the stream.
+    // 60 MB: far more than the buffers of two sockets. The answer comes although nobody reads the stream; what is left
+    // of the messages then comes before it.
     let answer = client.call(1, "chatter", json!({"count": 60_000})).await;
     assert_eq!(answer["result"], json!({"chatted": true}));
     let mut events = Events::of(unread);
@@ -60,10 +64,10 @@ async fn i13_a_stream_that_nobody_reads_is_cut_and_the_session_lives() {
 async fn a_reader_that_keeps_up_gets_every_message_in_order() {
     let harness = Harness::start().await;
     let client = harness.client("plain").await;
-    let response = client.begin(1, "chatter", json!({"count": 500})).await;
+    let response = client.begin(1, "chatter", json!({"count": 5000})).await;
     let all = messages(response).await;
     let numbers: Vec<u64> = all.iter().filter_map(|message| message["params"]["number"].as_u64()).collect();
-    assert_eq!(numbers, (0..500).collect::<Vec<u64>>());
+    assert_eq!(numbers, (0..5000).collect::<Vec<u64>>());
     assert_eq!(all.last().unwrap()["result"], json!({"chatted": true}));
     harness.stop().await;
 }

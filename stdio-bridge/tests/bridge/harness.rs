@@ -50,6 +50,7 @@ impl Harness {
             limits: Limits {
                 exit_grace: Duration::from_millis(300),
                 terminate_grace: Duration::from_millis(300),
+                request_timeout: Duration::from_secs(15),
                 ..Limits::default()
             },
             servers: servers(),

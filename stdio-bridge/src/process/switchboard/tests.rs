@@ -16,6 +16,7 @@ impl Board {
             idle: Duration::from_secs(100),
             idle_with_stream: Duration::from_secs(1000),
             request_timeout: Duration::from_secs(10),
+            reader_patience: Duration::from_secs(5),
             ..Limits::default()
         };
         Self { board: Switchboard::new(ServerName::parse("s").unwrap(), limits, now), now }
@@ -130,16 +131,38 @@ fn messages_pass_by_clients_that_have_gone() {
 }
 
 #[test]
-fn i13_a_stream_that_is_not_read_is_cut_and_the_others_live() {
-    let big: &'static str =
-        Box::leak(format!(r#"{{"jsonrpc":"2.0","method":"x","p":"{}"}}"#, "x".repeat(600_000)).into());
+fn i13_a_reader_that_stands_still_is_cut_after_its_patience() {
+    let big = |kind| {
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","method":"{kind}","params":{{"progressToken":1,"p":"{}"}}}}"#,
+            "x".repeat(1_100_000)
+        );
+        &*Box::leak(text.into_boxed_str())
+    };
     let mut b = Board::new();
-    let mut request = b.open("1", None, true);
+    let mut request = b.open("1", Some("1"), true);
     let mut stream = b.board.listen(b.now);
-    b.receive(big);
-    b.receive(big);
-    assert_eq!(arrived(&mut stream).len(), 2, "the first message, then the end");
-    assert_eq!(arrived(&mut request).len(), 1, "the second message went to the request");
+    b.receive(big("x"));
+    assert!(b.board.is_congested());
+    b.later(5);
+    assert_eq!(b.board.next_due(), b.now);
+    b.board.cut_stalled(b.now);
+    assert!(!b.board.is_congested());
+    assert_eq!(arrived(&mut stream).len(), 2, "the message, then the end");
+    b.receive(big("notifications/progress"));
+    b.later(4);
+    b.board.cut_stalled(b.now);
+    assert!(b.board.is_congested(), "not yet");
+    b.later(1);
+    b.board.cut_stalled(b.now);
+    assert_eq!(arrived(&mut request)[1..], ["stream_cut", "end"]);
+    assert_eq!(
+        b.board.admits(&Id::parse("1").unwrap()),
+        Err(SendError::DuplicateId),
+        "until the child answers"
+    );
+    b.receive(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+    assert_eq!(b.board.admits(&Id::parse("1").unwrap()), Ok(()));
 }
 
 #[test]

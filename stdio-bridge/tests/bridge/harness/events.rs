@@ -1,5 +1,6 @@
 //! Reading server-sent events.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt};
@@ -14,7 +15,11 @@ type Chunks = Pin<Box<dyn Stream<Item = Vec<u8>> + Send>>;
 /// The events of a stream, as they come.
 pub(crate) struct Events {
     chunks: Chunks,
-    buffer: Vec<u8>,
+    buffer: VecDeque<u8>,
+    /// How much of the buffer is known to hold no line end.
+    searched: usize,
+    /// The lines of the event that is being read.
+    block: Vec<String>,
     /// How many comments (signs of life) have been seen.
     pub(crate) comments: usize,
 }
@@ -27,7 +32,13 @@ impl Events {
         assert_eq!(response.headers()["cache-control"], "no-store");
         let chunks =
             response.bytes_stream().map(|chunk| chunk.map(|bytes| bytes.to_vec()).unwrap_or_default());
-        Self { chunks: Box::pin(chunks), buffer: Vec::new(), comments: 0 }
+        Self {
+            chunks: Box::pin(chunks),
+            buffer: VecDeque::new(),
+            searched: 0,
+            block: Vec::new(),
+            comments: 0,
+        }
     }
 
     /// The message of the next event; `None` at the end of the stream.
@@ -56,15 +67,24 @@ impl Events {
 
     async fn block(&mut self) -> Option<String> {
         loop {
-            for end in ["\n\n", "\r\n\r\n"] {
-                if let Some(at) = self.buffer.windows(end.len()).position(|window| window == end.as_bytes()) {
-                    let rest = self.buffer.split_off(at + end.len());
-                    let block = std::mem::replace(&mut self.buffer, rest);
-                    return Some(String::from_utf8(block[..at].to_vec()).unwrap());
+            if let Some(at) = line_end(&self.buffer, self.searched) {
+                let line = self.buffer.drain(..=at).collect::<Vec<u8>>();
+                self.searched = 0;
+                let line = String::from_utf8(line).unwrap();
+                let line = line.trim_end_matches(['\r', '\n']);
+                if line.is_empty() && !self.block.is_empty() {
+                    return Some(std::mem::take(&mut self.block).join("\n"));
                 }
+                self.block.extend((!line.is_empty()).then(|| line.to_owned()));
+                continue;
             }
+            self.searched = self.buffer.len();
             let chunk = timeout(PATIENCE, self.chunks.next()).await.expect("nothing comes")?;
             self.buffer.extend(chunk);
         }
     }
+}
+
+fn line_end(buffer: &VecDeque<u8>, from: usize) -> Option<usize> {
+    buffer.range(from..).position(|byte| *byte == b'\n').map(|at| from + at)
 }

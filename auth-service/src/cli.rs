@@ -33,7 +33,7 @@ pub struct Cli {
 enum Command {
     /// Serve until SIGTERM.
     Serve,
-    /// Prepare DATA_DIR, the keys and, when there is no users file, a first user; print one line of JSON. Running it
+    /// Prepare the data directory, the keys and, when there is no users file, a first user; print one line of JSON. Running it
     /// again changes nothing.
     Init,
     /// Manage the users of the users file.
@@ -98,8 +98,8 @@ impl CommandError {
 pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Serve => serve(),
-        Command::Init => init().map(print),
-        Command::Users(Users::Passwd { name }) => passwd(&name).map(print),
+        Command::Init => init().map(|line| print(&line)),
+        Command::Users(Users::Passwd { name }) => passwd(&name).map(|line| print(&line)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -108,7 +108,7 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 #[expect(clippy::print_stdout, reason = "this line is what the command was asked for")]
-fn print(line: Value) {
+fn print(line: &Value) {
     println!("{line}");
 }
 

@@ -1,14 +1,12 @@
 //! Settings: from the environment to values that can only be right. All mistakes are reported at once; nothing is opened
 //! or bound here.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use gateway_core::jwt::Algorithm;
 use gateway_core::resource::ServerName;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use service_kit::public_url::PublicUrl;
 use service_kit::settings::{Mistakes, Reader, Strings};
 use service_kit::telemetry::LogSettings;
@@ -16,6 +14,9 @@ use service_kit::telemetry::LogSettings;
 use crate::domain::catalogue::Catalogue;
 use crate::flow::Lifetimes;
 use crate::identity::users_file::{Accounts, UsersFileError};
+
+/// Longest lifetime of anything but an access token: ten years, in seconds.
+const YEARS: u64 = 10 * 365 * 86_400;
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -127,7 +128,6 @@ fn lifetimes<S: Strings>(reader: &mut Reader<'_, S>) -> Lifetimes {
         }
         value
     };
-    const YEARS: u64 = 10 * 365 * 86_400;
     Lifetimes {
         access_token: seconds("ACCESS_TOKEN_LIFETIME", 900, 1..=3600),
         refresh_token: seconds("REFRESH_TOKEN_LIFETIME", 2_592_000, 1..=YEARS),
@@ -141,7 +141,7 @@ fn lifetimes<S: Strings>(reader: &mut Reader<'_, S>) -> Lifetimes {
 #[derive(Deserialize)]
 struct McpConfig {
     #[serde(rename = "mcpServers")]
-    servers: BTreeMap<String, IgnoredAny>,
+    servers: serde_json::Map<String, serde_json::Value>,
 }
 
 fn server_names(path: &Path) -> Result<Vec<ServerName>, String> {

@@ -23,7 +23,6 @@ use tower_http::cors::{Any, CorsLayer};
 use crate::flow::Deps;
 
 /// Everything that clients and browsers may reach.
-#[must_use]
 pub fn public(deps: &Arc<Deps>) -> Router {
     // Browser-based clients read these from their own origin; there are no cookies here to be misused (C-10).
     let cors = CorsLayer::new()
@@ -50,7 +49,6 @@ pub fn public(deps: &Arc<Deps>) -> Router {
 }
 
 /// What only the operator's own machines may reach.
-#[must_use]
 pub fn internal(deps: &Arc<Deps>) -> Router {
     let router = Router::new()
         .route("/health/live", get(internal::live))

@@ -66,8 +66,8 @@ impl SigningKeys {
             Some(bytes) => serde_json::from_slice(&bytes).map_err(|_| malformed())?,
             None => KeyFile::default(),
         };
-        let read = |jwk: &Box<RawValue>| SigningKey::from_private_jwk(jwk.get()).map_err(|_| malformed());
-        let mut keys = file.keys.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let read = |jwk: &RawValue| SigningKey::from_private_jwk(jwk.get()).map_err(|_| malformed());
+        let mut keys = file.keys.iter().map(|jwk| read(jwk)).collect::<Result<Vec<_>, _>>()?;
         let mut published: Vec<Value> = keys.iter().map(SigningKey::public_jwk).collect();
         if let Some(newest) = keys.iter().rposition(|key| key.algorithm() == algorithm) {
             return Ok(Self { current: keys.swap_remove(newest), published });

@@ -19,7 +19,7 @@ use crate::http;
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// How often expired records are forgotten.
-const PURGE: Duration = Duration::from_mins(1);
+const PURGE: Duration = Duration::from_secs(60);
 
 /// Why the service does not serve.
 #[derive(Debug, thiserror::Error)]

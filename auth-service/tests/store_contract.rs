@@ -1,5 +1,7 @@
 //! What every store promises. One suite, written against the traits; each implementation runs all of it.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use std::sync::Arc;
 
 use auth_service::domain::client::{
@@ -11,7 +13,7 @@ use auth_service::domain::secret::Digest;
 use auth_service::domain::user::Subject;
 use auth_service::store::embedded::EmbeddedStore;
 use auth_service::store::{
-    CodeLifetime, FamilyOpening, Redemption, Rotated, Rotation, Store, StoreErrorKind,
+    ClientStore as _, CodeLifetime, FamilyOpening, Redemption, Rotated, Rotation, Store, StoreErrorKind,
 };
 use gateway_core::scope::ScopeSet;
 use gateway_core::time::UnixTime;
@@ -266,7 +268,6 @@ async fn j_09_what_was_promised_is_there_after_a_restart_and_a_second_process_is
     assert_eq!(EmbeddedStore::open(&path).unwrap_err().kind(), StoreErrorKind::InUse);
     drop(store);
     let store = EmbeddedStore::open(&path).unwrap();
-    use auth_service::store::ClientStore as _;
     assert!(store.client(&client_id("one"), T0).await.unwrap().is_some());
 }
 

@@ -30,7 +30,7 @@ impl Catalogue {
         &self.issuer
     }
 
-    /// The servers, in the order of the configuration.
+    /// The servers, in the order in which they were given.
     pub fn servers(&self) -> impl Iterator<Item = &ServerName> {
         self.servers.iter()
     }

@@ -69,7 +69,7 @@ impl TryFrom<RawMetadata> for ClientMetadata {
     type Error = Refusal;
 
     fn try_from(raw: RawMetadata) -> Result<Self, Refusal> {
-        let redirect_uris = redirect_uris(raw.redirect_uris.unwrap_or_default())?;
+        let redirect_uris = redirect_uris(&raw.redirect_uris.unwrap_or_default())?;
         let application_type = application_type(raw.application_type.as_deref(), &redirect_uris)?;
         if raw.response_types.is_some_and(|types| !types.iter().any(|name| name == "code")) {
             return Err(invalid("response_types must hold code: it is the only one there is"));
@@ -87,7 +87,7 @@ impl TryFrom<RawMetadata> for ClientMetadata {
     }
 }
 
-fn redirect_uris(texts: Vec<String>) -> Result<Vec<RedirectUri>, Refusal> {
+fn redirect_uris(texts: &[String]) -> Result<Vec<RedirectUri>, Refusal> {
     if texts.is_empty() {
         return Err(invalid_uri("redirect_uris must hold at least one URI"));
     }
@@ -121,13 +121,12 @@ const fn refused_uri(error: RedirectUriError) -> Refusal {
 fn application_type(name: Option<&str>, uris: &[RedirectUri]) -> Result<ApplicationType, Refusal> {
     let is_native = uris.iter().any(|uri| uri.kind() != RedirectKind::Https);
     match name {
-        None if is_native => Ok(ApplicationType::Native),
-        None => Ok(ApplicationType::Web),
-        Some("native") => Ok(ApplicationType::Native),
         Some("web") if is_native => Err(invalid_uri(
             "a client of application_type web has https redirect URIs only; register as native",
         )),
-        Some("web") => Ok(ApplicationType::Web),
+        Some("native") => Ok(ApplicationType::Native),
+        None if is_native => Ok(ApplicationType::Native),
+        None | Some("web") => Ok(ApplicationType::Web),
         Some(_) => Err(invalid("application_type must be web or native")),
     }
 }

@@ -84,7 +84,7 @@ pub fn decode(encoded: &[u8]) -> Result<String, NotAForm> {
         decoded.push(match byte {
             b'+' => b' ',
             b'%' => {
-                let digits = rest.next().and_then(hex).zip(rest.next().and_then(hex));
+                let digits = rest.next().and_then(|it| hex(*it)).zip(rest.next().and_then(|it| hex(*it)));
                 let (high, low) = digits.ok_or(NotAForm)?;
                 high << 4 | low
             }
@@ -94,8 +94,8 @@ pub fn decode(encoded: &[u8]) -> Result<String, NotAForm> {
     if decoded.contains(&0) { Err(NotAForm) } else { String::from_utf8(decoded).map_err(|_| NotAForm) }
 }
 
-fn hex(digit: &u8) -> Option<u8> {
-    char::from(*digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]

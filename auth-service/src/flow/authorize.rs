@@ -61,14 +61,9 @@ pub enum AuthorizeError {
     /// There is no trustworthy place to send an error to: tell the user, and redirect nowhere (RFC 6749 §4.1.2.1).
     #[error("{0}")]
     Untrusted(Untrusted),
-    /// The client is told.
-    #[error("{refusal}")]
-    Refused {
-        /// Where.
-        reply_to: ReplyTo,
-        /// Why.
-        refusal: Refusal,
-    },
+    /// The client is told: where, and why.
+    #[error("{1}")]
+    Refused(Box<ReplyTo>, Refusal),
     /// We could not decide.
     #[error(transparent)]
     Internal(#[from] Cause),
@@ -123,7 +118,7 @@ impl AuthorizationRequest {
         let reply_to = ReplyTo { redirect_uri, state, issuer: deps.catalogue.issuer().to_string() };
         match Asked::read(deps, parameters) {
             Ok(asked) => Ok(Self::new(client, reply_to, asked)),
-            Err(refusal) => Err(AuthorizeError::Refused { reply_to, refusal }),
+            Err(refusal) => Err(AuthorizeError::Refused(Box::new(reply_to), refusal)),
         }
     }
 
@@ -144,7 +139,7 @@ impl AuthorizationRequest {
     /// The answer that this request is refused with.
     #[must_use]
     pub fn refused(self, code: ErrorCode, description: &'static str) -> AuthorizeError {
-        AuthorizeError::Refused { reply_to: self.reply_to, refusal: Refusal::new(code, description) }
+        AuthorizeError::Refused(Box::new(self.reply_to), Refusal::new(code, description))
     }
 }
 

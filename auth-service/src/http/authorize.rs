@@ -108,7 +108,7 @@ async fn answered(
 fn refused(error: AuthorizeError) -> Response {
     match error {
         AuthorizeError::Untrusted(reason) => page::untrusted(reason),
-        AuthorizeError::Refused { reply_to, refusal } => see_other(&reply_to.with_refusal(&refusal)),
+        AuthorizeError::Refused(reply_to, refusal) => see_other(&reply_to.with_refusal(&refusal)),
         AuthorizeError::Internal(cause) => unavailable(&cause),
     }
 }

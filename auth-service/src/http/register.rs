@@ -12,6 +12,8 @@ use super::error::ApiError;
 use super::form::JsonBody;
 use super::middleware::no_store;
 use crate::domain::metadata::ClientMetadata;
+use crate::domain::redirect_uri::RedirectUri;
+use crate::domain::secret::Secret;
 use crate::flow::Deps;
 use crate::flow::register::{Registered, register};
 
@@ -57,9 +59,9 @@ impl<'a> From<&'a Registered> for Registration<'a> {
         Self {
             client_id: client.id.as_str(),
             client_id_issued_at: client.issued_at.as_secs(),
-            client_secret: secret.as_ref().map(|secret| secret.expose()),
+            client_secret: secret.as_ref().map(Secret::expose),
             client_secret_expires_at: secret.as_ref().map(|_| expiry),
-            redirect_uris: profile.redirect_uris.iter().map(|uri| uri.as_str()).collect(),
+            redirect_uris: profile.redirect_uris.iter().map(RedirectUri::as_str).collect(),
             token_endpoint_auth_method: client.authentication.name(),
             grant_types: if profile.refreshes {
                 &["authorization_code", "refresh_token"]

@@ -13,6 +13,7 @@ use super::error::ApiError;
 use super::form::Form;
 use super::middleware::no_store;
 use crate::domain::error::{ErrorCode, Refusal};
+use crate::domain::refresh::RefreshToken;
 use crate::flow::Deps;
 use crate::flow::exchange::exchange_code;
 use crate::flow::refresh::refresh;
@@ -57,7 +58,7 @@ pub(super) async fn post(
         access_token: &issued.access_token,
         token_type: "Bearer",
         expires_in: issued.expires_in,
-        refresh_token: issued.refresh_token.as_ref().map(|token| token.expose()),
+        refresh_token: issued.refresh_token.as_ref().map(RefreshToken::expose),
         scope: issued.scope.to_string(),
     };
     Ok((no_store(), Json(body)).into_response())

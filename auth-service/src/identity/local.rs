@@ -65,10 +65,8 @@ impl CachedFile {
     }
 
     fn stamp(&self) -> Result<Stamp, UsersFileError> {
-        let metadata = std::fs::metadata(&self.path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => UsersFileError::Missing(self.path.clone()),
-            _ => UsersFileError::Unreadable(self.path.clone(), error),
-        })?;
+        let metadata =
+            std::fs::metadata(&self.path).map_err(|error| UsersFileError::reading(&self.path, error))?;
         Ok((metadata.mtime(), metadata.mtime_nsec(), metadata.len(), metadata.ino()))
     }
 }

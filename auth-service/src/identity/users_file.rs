@@ -6,6 +6,7 @@
 //!
 //! A member that we do not know is a mistake and not ignored: it would be a rule that somebody believes in.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use gateway_core::scope::{Scope, ScopeSet};
@@ -63,6 +64,17 @@ pub enum UserProblem {
     /// A pattern that we cannot read.
     #[error("allowed_tools: \"{0}\" is not *, server/* or server/tool")]
     Pattern(String),
+}
+
+impl UsersFileError {
+    /// What it means that `path` cannot be opened.
+    pub(super) fn reading(path: &Path, error: std::io::Error) -> Self {
+        if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) {
+            Self::Missing(path.to_owned())
+        } else {
+            Self::Unreadable(path.to_owned(), error)
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -223,10 +235,7 @@ pub fn set_password(path: &Path, username: &str, hash: &str) -> Result<bool, Use
 }
 
 fn read_raw(path: &Path) -> Result<RawFile, UsersFileError> {
-    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => UsersFileError::Missing(path.to_owned()),
-        _ => UsersFileError::Unreadable(path.to_owned(), error),
-    })?;
+    let text = std::fs::read_to_string(path).map_err(|error| UsersFileError::reading(path, error))?;
     serde_json::from_str(&text).map_err(|error| UsersFileError::Malformed(path.to_owned(), error))
 }
 

@@ -47,12 +47,11 @@ impl EmbeddedStore {
             .mode(0o600)
             .open(path)
             .map_err(unavailable)?;
-        let database =
-            Builder::new().set_cache_size(CACHE).create_file(file).map_err(|error| match error {
-                DatabaseError::DatabaseAlreadyOpen => StoreError::new(StoreErrorKind::InUse, error),
-                DatabaseError::UpgradeRequired(_) => StoreError::new(StoreErrorKind::Corrupt, error),
-                other => unavailable(other),
-            })?;
+        let database = Builder::new().set_cache_size(CACHE).create_file(file).map_err(|error| {
+            let is_locked = matches!(error, DatabaseError::DatabaseAlreadyOpen);
+            let kind = if is_locked { StoreErrorKind::InUse } else { StoreErrorKind::Unavailable };
+            StoreError::new(kind, error)
+        })?;
         let store = Self { database: Arc::new(database) };
         store.write_now(|transaction| {
             Kind::ALL.iter().try_for_each(|kind| table::create(transaction, *kind))

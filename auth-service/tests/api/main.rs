@@ -1,7 +1,13 @@
 //! The HTTP API in process: the real router over a real store in a temporary directory, with a clock that stands still.
 //! One module per endpoint. The name of a test is the rule that it checks; ids are those of the threat catalogue.
 
-#![expect(clippy::arithmetic_side_effects, reason = "tests count with small numbers")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper that fails fails its test"
+)]
+#![expect(clippy::string_slice, reason = "tests cut ASCII texts")]
 
 mod app;
 mod authorize;

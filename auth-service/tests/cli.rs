@@ -1,0 +1,251 @@
+//! The program itself: its commands, exit codes and files, and its end.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper that fails fails its test")]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A home with an `mcp.json` of one server.
+fn home() -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("mcp.json"), r#"{"mcpServers":{"time":{"command":"x"}}}"#).unwrap();
+    home
+}
+
+fn command(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_auth-service"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("DATA_DIR", home.join("data"))
+        .env("MCP_CONFIG", home.join("mcp.json"))
+        .env("AUTH_BIND", "127.0.0.1:0")
+        .env("AUTH_INTERNAL_BIND", "127.0.0.1:0");
+    command
+}
+
+fn run(home: &Path, arguments: &[&str]) -> Output {
+    command(home, arguments).output().unwrap()
+}
+
+fn line(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// The running service; killed when a test fails.
+struct Running {
+    child: Child,
+    public: SocketAddr,
+    log: BufReader<std::process::ChildStderr>,
+}
+
+impl Running {
+    fn start(home: &Path) -> Self {
+        let mut child = command(home, &["serve"]).stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let mut running = Self { child, public: ([0; 4], 0).into(), log };
+        running.public = running.announced();
+        running
+    }
+
+    /// Reads the log up to the line that says where the service listens.
+    fn announced(&mut self) -> SocketAddr {
+        let mut seen = String::new();
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "ended before it was ready: {seen}");
+            if let Some((_, after)) = line.split_once(" address=") {
+                return after.split_whitespace().next().unwrap().parse().unwrap();
+            }
+            seen.push_str(&line);
+        }
+    }
+
+    /// One request on a connection of its own; gives the whole answer.
+    fn send(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.public).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn register(&self) -> String {
+        let body = r#"{"redirect_uris":["https://app.example/cb"],"token_endpoint_auth_method":"none"}"#;
+        let answer = self.send(&format!(
+            "POST /register HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+        let json: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+        json["client_id"].as_str().unwrap().to_owned()
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _already_ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+#[test]
+fn init_prepares_everything_once_and_prints_the_password_once() {
+    let home = home();
+    let first = line(&run(home.path(), &["init"]));
+    let password = first["created"]["password"].as_str().unwrap().to_owned();
+    assert_eq!(first["created"]["username"], "admin");
+    assert_eq!(password.len(), 29);
+    let data = home.path().join("data");
+    assert_eq!(mode(&data), 0o700);
+    for file in ["signing-keys.json", "refresh-key", "users.json"] {
+        assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+        assert!(!std::fs::read_to_string(data.join(file)).unwrap().contains(&password), "{file}");
+    }
+    let keys = std::fs::read(data.join("signing-keys.json")).unwrap();
+    assert_eq!(line(&run(home.path(), &["init"])), json!({ "users": ["admin"] }));
+    assert_eq!(std::fs::read(data.join("signing-keys.json")).unwrap(), keys, "nothing changed");
+}
+
+#[test]
+fn a_lost_password_is_replaced_and_an_unknown_user_is_named() {
+    let home = home();
+    let first = line(&run(home.path(), &["init"]));
+    let second = line(&run(home.path(), &["users", "passwd", "admin"]));
+    assert_eq!(second["changed"]["username"], "admin");
+    assert_ne!(first["created"]["password"], second["changed"]["password"]);
+    let unknown = run(home.path(), &["users", "passwd", "eve"]);
+    assert_eq!(unknown.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is no user \"eve\"; there are: admin"));
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once_and_nothing_is_touched() {
+    let home = home();
+    std::fs::write(home.path().join("users.json"), r#"{"users":[{"username":"ada"}]}"#).unwrap();
+    let output = command(home.path(), &["serve"])
+        .env("PUBLIC_URL", "http://gateway.example")
+        .env("AUTH_BIND", "nowhere")
+        .env("ACCESS_TOKEN_LIFETIME", "7200")
+        .env("SIGNING_ALGORITHM", "HS256")
+        .env("MCP_CONFIG", home.path().join("absent.json"))
+        .env("USERS_FILE", home.path().join("users.json"))
+        .env("LOG_FORMAT", "xml")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{text}");
+    for name in [
+        "PUBLIC_URL",
+        "AUTH_BIND",
+        "ACCESS_TOKEN_LIFETIME",
+        "SIGNING_ALGORITHM",
+        "MCP_CONFIG",
+        "USERS_FILE",
+        "LOG_FORMAT",
+    ] {
+        assert!(text.contains(&format!("{name}: ")), "{name}: {text}");
+    }
+    assert!(!home.path().join("data").exists());
+}
+
+#[test]
+fn a_server_that_cannot_be_a_resource_is_a_mistake_with_its_name() {
+    let home = home();
+    for (config, part) in [
+        (r#"{"mcpServers":{"My Server":{}}}"#, "server \"My Server\""),
+        (r#"{"mcpServers":{}}"#, "names no server"),
+        ("{}", "mcpServers"),
+    ] {
+        std::fs::write(home.path().join("mcp.json"), config).unwrap();
+        let output = run(home.path(), &["serve"]);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            output.status.code() == Some(64) && text.contains("MCP_CONFIG: ") && text.contains(part),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_to_be_had_is_said_in_one_sentence_with_its_setting() {
+    let home = home();
+    let running = Running::start(home.path());
+    let text = |output: Output| (output.status.code(), String::from_utf8(output.stderr).unwrap());
+    let (code, second) = text(run(home.path(), &["serve"]));
+    assert_eq!(code, Some(69));
+    assert!(second.contains("DATA_DIR: ") && second.contains("in use by another process"), "{second}");
+    let taken = command(home.path(), &["serve"])
+        .env("DATA_DIR", home.path().join("other"))
+        .env("AUTH_BIND", running.public.to_string())
+        .output()
+        .unwrap();
+    let (code, taken) = text(taken);
+    assert_eq!(code, Some(69));
+    assert!(taken.contains("AUTH_BIND: cannot listen on"), "{taken}");
+    std::fs::write(home.path().join("file"), "").unwrap();
+    let blocked =
+        command(home.path(), &["serve"]).env("DATA_DIR", home.path().join("file/data")).output().unwrap();
+    let (code, blocked) = text(blocked);
+    assert_eq!(code, Some(69));
+    assert!(blocked.contains("DATA_DIR: ") && blocked.contains("cannot be written"), "{blocked}");
+}
+
+#[test]
+fn sigterm_ends_it_in_good_order() {
+    let home = home();
+    for signal in ["TERM", "INT"] {
+        let mut running = Running::start(home.path());
+        running.signal(signal);
+        assert_eq!(running.child.wait().unwrap().code(), Some(0), "{signal}");
+        let mut rest = String::new();
+        running.log.read_to_string(&mut rest).unwrap();
+        assert!(rest.contains("ended"), "{rest}");
+    }
+}
+
+#[test]
+fn j_09_kill_9_loses_nothing_that_a_client_was_told() {
+    let home = home();
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        let running = Running::start(home.path());
+        clients.push(running.register());
+        running.signal("KILL");
+    }
+    let running = Running::start(home.path());
+    for client in clients {
+        let answer = running.send(&format!(
+            "GET /authorize?client_id={client}&redirect_uri=https://app.example/cb HTTP/1.1\r\nhost: x\r\n\
+             connection: close\r\n\r\n"
+        ));
+        assert!(answer.starts_with("HTTP/1.1 303"), "the client is known: {answer}");
+    }
+}
+
+#[test]
+fn without_users_it_serves_and_says_what_to_do() {
+    let home = home();
+    let mut child = command(home.path(), &["serve"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut first).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(first.contains("run `auth-service init` to create a first user"), "{first}");
+}

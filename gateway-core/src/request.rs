@@ -32,6 +32,10 @@ const SINGLE: [&str; 9] = [
     "origin",
 ];
 
+/// Of these, the ones that Envoy joins with a comma when they are repeated. None of them may hold one by itself.
+/// (`authorization` is joined too; [`Authorization::Several`] tells that.)
+const JOINED_WHEN_REPEATED: [&str; 4] = [":authority", "content-type", "host", "origin"];
+
 /// Headers that carry a client's own credentials; no MCP server ever gets them.
 const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
@@ -57,7 +61,7 @@ impl<'a> Request<'a> {
         let mut seen: Vec<&'static str> = Vec::with_capacity(SINGLE.len());
         for (name, value) in headers {
             if let Some(single) = SINGLE.iter().find(|single| **single == name) {
-                if seen.contains(single) {
+                if seen.contains(single) || is_joined(name, value) {
                     return Err(RequestError::Repeated(single));
                 }
                 seen.push(single);
@@ -105,6 +109,10 @@ impl<'a> Request<'a> {
     }
 }
 
+fn is_joined(name: &str, value: &[u8]) -> bool {
+    JOINED_WHEN_REPEATED.contains(&name) && value.contains(&b',')
+}
+
 fn is_identity_claim(name: &str) -> bool {
     IDENTITY.contains(&name) || IDENTITY_FAMILIES.iter().any(|family| name.starts_with(family))
 }
@@ -135,7 +143,14 @@ mod tests {
                 Some(RequestError::Repeated(name))
             );
         }
-        assert!(read(&[("accept", "a"), ("accept", "b")]).is_ok());
+        for name in JOINED_WHEN_REPEATED {
+            assert_eq!(
+                read(&[(name, "a,b")]).err(),
+                Some(RequestError::Repeated(name)),
+                "as Envoy joins them"
+            );
+        }
+        assert!(read(&[("accept", "a"), ("accept", "b"), ("mcp-name", "file:///a,b")]).is_ok());
     }
 
     #[test]
@@ -166,7 +181,8 @@ mod tests {
         for byte in 0..=255_u8 {
             let value = [byte, b' ', byte];
             for name in [":path", "authorization", "cookie", "x-user-id", "origin"] {
-                assert!(Request::read([(name, value.as_slice())]).is_ok());
+                let refused = byte == b',' && JOINED_WHEN_REPEATED.contains(&name);
+                assert_eq!(Request::read([(name, value.as_slice())]).is_err(), refused, "{name} {byte}");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The whole gateway: started part by part, stopped as one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -89,9 +89,10 @@ impl Stack {
         for (setting, address) in settings.binds() {
             port::check(setting, address)?;
         }
-        prepare_folders(&settings)?;
-        let bootstrap = write_bootstrap(&settings, &servers)?;
+        std::fs::create_dir_all(&settings.log_dir).map_err(unusable(&settings.log_dir))?;
+        // The auth service makes the data folder, closed to other users, before anything is put there.
         let sign_in = init_auth(&settings).await?;
+        let bootstrap = write_bootstrap(&settings, &servers)?;
         let mut stack = Self { settings, servers, sign_in, programs: Vec::new() };
         match stack.start_programs(&bootstrap).await {
             Ok(()) => Ok(stack),
@@ -105,7 +106,7 @@ impl Stack {
     async fn start_programs(&mut self, bootstrap: &PathBuf) -> Result<(), StackError> {
         self.start_auth().await?;
         if self.settings.runs_bridge {
-            let command = service(&self.settings, "stdio-bridge")?;
+            let command = service(&self.settings, "stdio-bridge", "serve")?;
             let ready = probe(self.settings.bridge_bind, "/health/ready");
             self.start_program("stdio-bridge", command, &[(ready, 200)]).await?;
         }
@@ -123,7 +124,7 @@ impl Stack {
     /// # Errors
     /// [`StackError`].
     pub async fn start_auth(&mut self) -> Result<(), StackError> {
-        let command = service(&self.settings, "auth-service")?;
+        let command = service(&self.settings, "auth-service", "serve")?;
         let ready = probe(self.settings.auth_internal_bind, "/health/ready");
         self.start_program("auth-service", command, &[(ready, 200)]).await
     }
@@ -204,18 +205,7 @@ fn probe(address: std::net::SocketAddr, path: &str) -> Probe {
     Probe { address, path: path.to_owned(), bearer: None }
 }
 
-fn prepare_folders(settings: &Settings) -> Result<(), StackError> {
-    for folder in [&settings.data_dir, &settings.log_dir] {
-        std::fs::create_dir_all(folder).map_err(|error| StackError::File(folder.clone(), error))?;
-    }
-    Ok(())
-}
-
 fn write_bootstrap(settings: &Settings, servers: &[ServerName]) -> Result<PathBuf, StackError> {
-    let unusable = |path: &PathBuf| {
-        let path = path.clone();
-        move |error| StackError::File(path, error)
-    };
     let template =
         std::fs::read_to_string(&settings.envoy_template).map_err(unusable(&settings.envoy_template))?;
     let path = settings.data_dir.join("envoy.yaml");
@@ -224,10 +214,15 @@ fn write_bootstrap(settings: &Settings, servers: &[ServerName]) -> Result<PathBu
     Ok(path)
 }
 
+fn unusable(path: &Path) -> impl FnOnce(std::io::Error) -> StackError + use<> {
+    let path = path.to_owned();
+    move |error| StackError::File(path, error)
+}
+
 /// Lets the auth service make its keys and, in the very first run, its first user.
 async fn init_auth(settings: &Settings) -> Result<SignIn, StackError> {
-    let mut command = service(settings, "auth-service")?;
-    let output = command.arg("init").stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let mut command = service(settings, "auth-service", "init")?;
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
     let output = output.map_err(|error| StackError::File("auth-service".into(), error))?;
     let failed = || {
         let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
@@ -240,9 +235,9 @@ async fn init_auth(settings: &Settings) -> Result<SignIn, StackError> {
     }
 }
 
-fn service(settings: &Settings, name: &str) -> Result<Command, StackError> {
+fn service(settings: &Settings, name: &str, task: &str) -> Result<Command, StackError> {
     let mut command = Command::new(existing(settings.bin_dir.join(name))?);
-    command.envs(settings.program_env());
+    command.arg(task).envs(settings.program_env());
     Ok(command)
 }
 

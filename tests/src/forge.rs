@@ -20,10 +20,11 @@ impl Forge {
     /// Takes the key that `gateway` signs with; makes tokens for `server`.
     #[must_use]
     pub fn of(gateway: &Gateway, server: &str) -> Self {
-        let folder = std::fs::read_dir(gateway.data_dir().join("keys")).expect("the signing keys");
-        let mut files =
-            folder.map(|file| std::fs::read_to_string(file.expect("a key").path()).expect("a readable key"));
-        let key = files.find_map(|jwk| SigningKey::from_private_jwk(&jwk).ok()).expect("a signing key");
+        let file =
+            std::fs::read_to_string(gateway.data_dir().join("signing-keys.json")).expect("the signing keys");
+        let set: Value = serde_json::from_str(&file).expect("a key set");
+        let jwk = set.pointer("/keys/0").expect("a signing key").to_string();
+        let key = SigningKey::from_private_jwk(&jwk).expect("a private key");
         Self { key, claims: good_claims(gateway, server) }
     }
 

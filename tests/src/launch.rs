@@ -55,8 +55,10 @@ impl Launch {
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let mut printed = String::new();
         while !printed.contains("Ctrl-C") {
-            let line = lines.next_line().await.expect("its output");
-            let line = line.unwrap_or_else(|| panic!("it ended after printing: {printed}"));
+            let Some(line) = lines.next_line().await.expect("its output") else {
+                let output = child.wait_with_output().await.expect("it ended");
+                panic!("it ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+            };
             printed.push_str(&line);
             printed.push('\n');
         }

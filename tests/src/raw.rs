@@ -27,19 +27,37 @@ impl Answer {
 }
 
 /// Sends `head` (request line and headers, each line ending in CRLF; `connection: close` and the blank line are added)
-/// to `address` and reads the answer to its end.
+/// to `address` and reads the answer as far as its `content-length` says, or to the end.
 pub async fn send(address: SocketAddr, head: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(address).await.expect("the edge listens");
     let request = [head, b"connection: close\r\n\r\n"].concat();
     // Envoy may answer and close before it has read a request that is too large: what counts is the answer.
     let sent = stream.write_all(&request).await;
-    let mut answer = Vec::new();
-    let read = stream.read_to_end(&mut answer).await;
-    assert!(sent.is_ok() || read.is_ok() || !answer.is_empty(), "no answer at all");
-    let text = String::from_utf8_lossy(&answer).into_owned();
+    let mut received = Vec::new();
+    while !is_whole(&received) {
+        match stream.read_buf(&mut received).await {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) => {
+                assert!(!received.is_empty(), "no answer at all: {error}, {sent:?}");
+                break;
+            }
+        }
+    }
+    parse(&received)
+}
+
+fn parse(received: &[u8]) -> Answer {
+    let text = String::from_utf8_lossy(received).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
     Answer { status, head: head.to_owned(), body: body.to_owned() }
+}
+
+fn is_whole(received: &[u8]) -> bool {
+    let answer = parse(received);
+    let length = answer.header("content-length").and_then(|length| length.parse::<usize>().ok());
+    length.is_some_and(|length| answer.body.len() >= length)
 }
 
 /// Sends a GET for `path` with these header lines (without their line ends).

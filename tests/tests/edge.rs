@@ -222,7 +222,7 @@ async fn g_03_underscores_in_header_names_and_g_08_smuggling_are_refused_by_envo
         b"content-length: 1\r\ntransfer-encoding: chunked",
         b"content-length: 1\r\ncontent-length: 2",
         b"host: other.example",
-        b"folded: a\r\n b",
+        b"spaced : a",
     ];
     for header in bad {
         let answer = raw::get(gateway.edge(), "/time/mcp", &[good, header]).await;

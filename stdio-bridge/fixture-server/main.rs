@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 /// - `--refuse-initialize`, `--silent-initialize`: answers with an error, or never;
 /// - `--stubborn`: ignores SIGTERM and the end of stdin;
 /// - `--ask-roots`: asks for the client's roots, with id 0, as soon as the client is ready;
-/// - `--deaf`: reads nothing after `notifications/initialized`.
+/// - `--deaf`: reads nothing after `notifications/initialized`;
+/// - `--closed`: closes its stdin after `notifications/initialized`, and lives on.
 struct Flags(BTreeSet<String>);
 
 impl Flags {
@@ -65,7 +66,10 @@ impl Server {
                 if self.flags.has("--ask-roots") {
                     send(&json!({"jsonrpc": "2.0", "id": 0, "method": "roots/list"}));
                 }
-                if self.flags.has("--deaf") {
+                if self.flags.has("--closed") {
+                    drop(nix::unistd::close(0).map_err(|error| writeln!(io::stderr(), "{error}")));
+                }
+                if self.flags.has("--deaf") || self.flags.has("--closed") {
                     park_for_ever();
                 }
             }

@@ -92,6 +92,7 @@ impl Actor {
             _ = self.child.wait() => return Some(End::Exited),
             command = inbox.recv() => match command {
                 Some(command) => self.obey(command),
+                None if self.lifetime.stop.is_cancelled() => return Some(End::Stopped),
                 None => return Some(End::Released),
             },
             output = self.stdout.next(), if !self.switchboard.is_congested() => match output {
@@ -114,7 +115,7 @@ impl Actor {
             Command::Request { request, reply } => respond(reply, self.open(request, now)),
             Command::Tell { line, reply } => {
                 self.switchboard.touch(now);
-                respond(reply, self.write(&line));
+                respond(reply, self.stdin.push(&line));
             }
             Command::Listen { reply } => respond(reply, self.switchboard.listen(now)),
         }
@@ -123,12 +124,8 @@ impl Actor {
     fn open(&mut self, request: Request, now: Instant) -> Result<super::Deliveries, SendError> {
         let Request { line, id, progress_token, accepts_stream } = request;
         self.switchboard.admits(&id)?;
-        self.write(&line)?;
+        self.stdin.push(&line)?;
         Ok(self.switchboard.open(Ticket { id, progress_token, accepts_stream }, now))
-    }
-
-    fn write(&mut self, line: &Line) -> Result<(), SendError> {
-        if self.stdin.push(line) { Ok(()) } else { Err(SendError::Busy) }
     }
 
     fn hear(&mut self, output: Output) {
@@ -145,8 +142,8 @@ impl Actor {
         for id in self.switchboard.expire(now) {
             tracing::warn!(server = %self.server, "the server did not answer in time");
             // A child that does not read its cancellations is ended by the idle limit.
-            let cancellation = cancellation(&id);
-            if !cancellation.is_some_and(|line| self.stdin.push(&line)) {
+            let sent = cancellation(&id).is_some_and(|line| self.stdin.push(&line).is_ok());
+            if !sent {
                 tracing::debug!(server = %self.server, "a cancellation could not be sent");
             }
         }

@@ -7,6 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::ChildStdin;
 use tokio_util::bytes::{Buf, Bytes, BytesMut};
 
+use super::SendError;
 use super::line::Line;
 
 /// Bytes that may wait while a child does not read. One message more is taken, however long it is.
@@ -29,18 +30,23 @@ impl Stdin {
         Self { pipe, queue: VecDeque::new(), waiting: 0, broken: false }
     }
 
-    /// Queues `line`; `false` when too much is waiting already.
-    #[must_use]
-    pub(super) fn push(&mut self, line: &Line) -> bool {
+    /// Queues `line`.
+    ///
+    /// # Errors
+    /// [`SendError::Busy`] when too much is waiting already, [`SendError::Gone`] when the child has closed its stdin.
+    pub(super) fn push(&mut self, line: &Line) -> Result<(), SendError> {
+        if self.broken {
+            return Err(SendError::Gone);
+        }
         if self.waiting >= WAITING_BYTES || self.queue.len() >= WAITING_MESSAGES {
-            return false;
+            return Err(SendError::Busy);
         }
         let mut bytes = BytesMut::with_capacity(line.bytes().len().saturating_add(1));
         bytes.extend_from_slice(line.bytes());
         bytes.extend_from_slice(b"\n");
         self.waiting = self.waiting.saturating_add(bytes.len());
         self.queue.push_back(bytes.freeze());
-        true
+        Ok(())
     }
 
     /// Whether there is something to write, to a child that still listens.

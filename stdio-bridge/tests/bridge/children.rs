@@ -124,6 +124,17 @@ async fn i12_a_child_that_reads_nothing_is_refused_more_and_the_others_live() {
 }
 
 #[tokio::test]
+async fn i12_a_session_whose_child_has_closed_its_input_is_gone() {
+    let harness =
+        Harness::with(|settings| settings.limits.request_timeout = Duration::from_millis(100)).await;
+    let client = harness.client("closed").await;
+    // What is written before the bridge notices is lost, and fails in time.
+    while client.begin(1, "echo", json!(1)).await.status() != 404 {}
+    assert_eq!(client.delete().await.status(), 204);
+    harness.stop().await;
+}
+
+#[tokio::test]
 async fn i01_a_request_cannot_choose_what_is_started() {
     let harness = Harness::start().await;
     for server in ["plain;id", "plain%20--crash-at-start", "$(id)", "plain%0aid", "%2e%2e"] {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{Events, Harness, messages};
+use crate::harness::{Client, Events, Harness, messages};
 
 #[tokio::test]
 async fn h40_long_answers_are_nothing_special() {
@@ -46,9 +46,12 @@ async fn i13_a_stream_that_nobody_reads_is_cut_and_the_session_lives() {
         Harness::with(|settings| settings.limits.reader_patience = Duration::from_millis(200)).await;
     let client = harness.client("plain").await;
     let unread = client.get().send().await.unwrap();
-    // 60 MB: far more than the buffers of two sockets. The answer comes although nobody reads the stream; what is left
-    // of the messages then comes before it.
-    let answer = client.call(1, "chatter", json!({"count": 60_000})).await;
+    // 60 MB: far more than the buffers of two sockets. The answer comes although nobody reads the stream.
+    let request = harness.http.post(harness.url("plain")).header("accept", "application/json");
+    let request =
+        request.header("content-type", "application/json").header("mcp-session-id", &client.session);
+    let call = Client::call_message(1, "chatter", json!({"count": 60_000}));
+    let answer: Value = request.body(call.to_string()).send().await.unwrap().json().await.unwrap();
     assert_eq!(answer["result"], json!({"chatted": true}));
     let mut events = Events::of(unread);
     let mut count = 0;

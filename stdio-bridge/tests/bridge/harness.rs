@@ -137,6 +137,7 @@ fn servers() -> Servers {
         "stubborn",
         "ask-roots",
         "deaf",
+        "closed",
     ];
     let command = env!("CARGO_BIN_EXE_fixture-server");
     let entry =

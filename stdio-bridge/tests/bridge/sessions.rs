@@ -67,7 +67,7 @@ async fn h44_delete_ends_the_session_and_its_child() {
 
 #[tokio::test]
 async fn a_session_that_is_not_used_ends() {
-    let harness = Harness::with(|settings| settings.limits.idle = Duration::from_millis(150)).await;
+    let harness = Harness::with(|settings| settings.limits.idle = Duration::from_millis(500)).await;
     let client = harness.client("plain").await;
     let pid = client.pid().await;
     eventually("the session ends", || harness.bridge.session_count() == 0).await;
@@ -79,15 +79,15 @@ async fn a_session_that_is_not_used_ends() {
 #[tokio::test]
 async fn i06_a_session_with_an_open_stream_ends_too_but_later() {
     let harness = Harness::with(|settings| {
-        settings.limits.idle = Duration::from_millis(50);
-        settings.limits.idle_with_stream = Duration::from_millis(400);
+        settings.limits.idle = Duration::from_millis(500);
+        settings.limits.idle_with_stream = Duration::from_millis(1200);
     })
     .await;
     let client = harness.client("plain").await;
     let opened = tokio::time::Instant::now();
     let mut stream = client.listen().await;
     assert_eq!(stream.next().await, None);
-    assert!(opened.elapsed() >= Duration::from_millis(400));
+    assert!(opened.elapsed() >= Duration::from_millis(1200));
     harness.stop().await;
 }
 

@@ -1,8 +1,5 @@
 //! Proof Key for Code Exchange (RFC 7636), method S256 and no other.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use super::secret::Digest;
 
 /// `code_challenge`: the SHA-256 of the verifier.
@@ -48,14 +45,6 @@ impl std::fmt::Debug for CodeVerifier {
     }
 }
 
-impl CodeChallenge {
-    /// The bytes behind [`URL_SAFE_NO_PAD`] text, for callers that make challenges in tests and tools.
-    #[must_use]
-    pub fn of(verifier: &CodeVerifier) -> String {
-        URL_SAFE_NO_PAD.encode(Digest::of(verifier.0.as_bytes()).as_bytes())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,7 +54,7 @@ mod tests {
         let verifier = CodeVerifier::parse("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").unwrap();
         let challenge = CodeChallenge::parse("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM").unwrap();
         assert!(challenge.is_met_by(&verifier));
-        assert_eq!(challenge.to_text(), CodeChallenge::of(&verifier));
+        assert_eq!(challenge.to_text(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     }
 
     #[test]

@@ -16,10 +16,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use gateway_core::time::UnixTime;
-use redb::{Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase as _, WriteTransaction};
+use redb::{Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase as _};
 
 use super::{Store, StoreError, StoreErrorKind};
-use table::Kind;
+use table::{Change, Kind};
 
 /// Bytes of the file that are kept in memory.
 const CACHE: usize = 16 * 1024 * 1024;
@@ -53,9 +53,7 @@ impl EmbeddedStore {
             StoreError::new(kind, error)
         })?;
         let store = Self { database: Arc::new(database) };
-        store.write_now(|transaction| {
-            Kind::ALL.iter().try_for_each(|kind| table::create(transaction, *kind))
-        })?;
+        store.write_now(|change| Kind::ALL.iter().try_for_each(|kind| table::create(change, *kind)))?;
         Ok(store)
     }
 
@@ -69,23 +67,20 @@ impl EmbeddedStore {
         blocking(move || work(&database.begin_read().map_err(unavailable)?)).await
     }
 
-    /// One transaction on a blocking thread: committed when `work` succeeds, as if it never was when it fails.
+    /// One transaction on a blocking thread: durable when `work` succeeds, as if it never was when it fails.
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&WriteTransaction) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&Change) -> Result<T, StoreError> + Send + 'static,
     {
         let store = self.clone();
         blocking(move || store.write_now(work)).await
     }
 
-    fn write_now<T>(
-        &self,
-        work: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let transaction = self.database.begin_write().map_err(unavailable)?;
-        let result = work(&transaction)?;
-        transaction.commit().map_err(unavailable)?;
+    fn write_now<T>(&self, work: impl FnOnce(&Change) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let change = Change::begin(&self.database)?;
+        let result = work(&change)?;
+        change.finish()?;
         Ok(result)
     }
 }
@@ -108,7 +103,7 @@ impl Store for EmbeddedStore {
     async fn purge(&self, now: UnixTime) -> Result<usize, StoreError> {
         let mut gone: usize = 0;
         loop {
-            let bite = self.write(move |transaction| table::purge(transaction, now, BITE)).await?;
+            let bite = self.write(move |change| table::purge(change, now, BITE)).await?;
             gone = gone.saturating_add(bite);
             if bite < BITE {
                 return Ok(gone);

@@ -1,7 +1,8 @@
 //! The service under test, and the requests that tests send to it.
 
+use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use auth_service::app::STORE_FILE;
 use auth_service::domain::catalogue::Catalogue;
@@ -19,6 +20,7 @@ use service_kit::clock::ManualClock;
 use service_kit::random::SequenceRng;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
+use tracing_subscriber::fmt::MakeWriter;
 
 /// Where the gateway is reached; over https, so that cookies are the strict ones.
 pub(crate) const ISSUER: &str = "https://gw.example";
@@ -46,6 +48,41 @@ pub(crate) const LIFETIMES: Lifetimes = Lifetimes {
 pub(crate) const HASH: &str =
     "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$4Smw+8uJE9vkMuQHTI8JCch07funn1w88/v1CwyXAOw";
 
+/// Everything that was logged since the first [`TestApp`], down to `trace`. One subscriber for all tests: `tracing`
+/// decides once per process whether a line is wanted.
+static LOGS: LazyLock<Captured> = LazyLock::new(|| {
+    let captured = Captured::default();
+    tracing_subscriber::fmt().with_env_filter("trace").with_ansi(false).with_writer(captured.clone()).init();
+    captured
+});
+
+/// What was logged so far.
+pub(crate) fn logs() -> String {
+    String::from_utf8(LOGS.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
+}
+
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Captured {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
 /// The service, its clock and its directory.
 pub(crate) struct TestApp {
     pub(crate) clock: Arc<ManualClock>,
@@ -69,6 +106,7 @@ impl TestApp {
     }
 
     pub(crate) fn with(issuer: &str, servers: &[&str]) -> Self {
+        LazyLock::force(&LOGS);
         let home = tempfile::tempdir().unwrap();
         write_users(home.path(), &[("ada", "a1", &["*"]), ("bob", "b2", &["time/now", "time/zones"])]);
         let clock = Arc::new(ManualClock::at(NOW));

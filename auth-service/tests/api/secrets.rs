@@ -1,34 +1,8 @@
-//! J-07: what was handed out as a secret is found nowhere else: not in the logs, not in the data directory.
+//! J-07: what was handed out as a secret is found nowhere else: not in the logs (of all tests of this binary), not in
+//! the data directory.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tracing_subscriber::fmt::MakeWriter;
-
-use crate::app::{CALLBACK, PASSWORD, TestApp, VERIFIER};
+use crate::app::{CALLBACK, PASSWORD, TestApp, VERIFIER, logs};
 use crate::browser::{Browser, authorize, request_of};
-
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Captured {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
 
 /// The whole flow, mistakes included; gives every secret that came up in it.
 async fn everything(app: &TestApp) -> Vec<String> {
@@ -77,14 +51,9 @@ async fn everything(app: &TestApp) -> Vec<String> {
 
 #[tokio::test]
 async fn j_07_no_secret_is_in_the_logs_or_in_the_store() {
-    let captured = Captured::default();
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter("trace").with_writer(captured.clone()).finish();
-    let guard = tracing::subscriber::set_default(subscriber);
     let app = TestApp::new();
     let secrets = everything(&app).await;
-    drop(guard);
-    let logs = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    let logs = logs();
     for event in [
         "client_registered",
         "sign_in",

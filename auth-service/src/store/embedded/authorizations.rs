@@ -2,12 +2,11 @@
 
 use async_trait::async_trait;
 use gateway_core::time::UnixTime;
-use redb::WriteTransaction;
 
 use super::super::records::{Family, StoredCode};
 use super::super::{AuthorizationStore, CodeLifetime, FamilyOpening, Redemption, StoreError};
 use super::EmbeddedStore;
-use super::table::{self, Kind, Stored};
+use super::table::{self, Change, Kind, Stored};
 use crate::domain::grant::{CodeGrant, PendingConsent};
 use crate::domain::secret::Digest;
 
@@ -20,9 +19,9 @@ impl AuthorizationStore for EmbeddedStore {
         expires_at: UnixTime,
     ) -> Result<(), StoreError> {
         let (ticket, pending) = (*ticket, *pending);
-        self.write(move |transaction| {
+        self.write(move |change| {
             let stored = Stored { value: &pending, expires_at };
-            table::write(transaction, Kind::Pending, ticket.as_bytes(), &stored)
+            table::write(change, Kind::Pending, ticket.as_bytes(), &stored)
         })
         .await
     }
@@ -33,10 +32,10 @@ impl AuthorizationStore for EmbeddedStore {
         now: UnixTime,
     ) -> Result<Option<PendingConsent>, StoreError> {
         let ticket = *ticket;
-        self.write(move |transaction| {
+        self.write(move |change| {
             let key = ticket.as_bytes();
-            let stored = table::read_to_change::<PendingConsent>(transaction, Kind::Pending, key)?;
-            table::remove(transaction, Kind::Pending, key)?;
+            let stored = table::read_to_change::<PendingConsent>(change, Kind::Pending, key)?;
+            table::remove(change, Kind::Pending, key)?;
             Ok(stored.and_then(|stored| stored.live(now)))
         })
         .await
@@ -49,10 +48,10 @@ impl AuthorizationStore for EmbeddedStore {
         lifetime: CodeLifetime,
     ) -> Result<(), StoreError> {
         let (code, grant) = (*code, grant.clone());
-        self.write(move |transaction| {
+        self.write(move |change| {
             let value = StoredCode { grant, expires_at: lifetime.expires_at, spent: false };
             let stored = Stored { value: &value, expires_at: lifetime.forgotten_at };
-            table::write(transaction, Kind::Code, code.as_bytes(), &stored)
+            table::write(change, Kind::Code, code.as_bytes(), &stored)
         })
         .await
     }
@@ -74,24 +73,24 @@ impl AuthorizationStore for EmbeddedStore {
         now: UnixTime,
     ) -> Result<Redemption, StoreError> {
         let (code, opening) = (*code, opening.copied());
-        self.write(move |transaction| redeem(transaction, &code, opening.as_ref(), now)).await
+        self.write(move |change| redeem(change, &code, opening.as_ref(), now)).await
     }
 }
 
 fn redeem(
-    transaction: &WriteTransaction,
+    change: &Change,
     code: &Digest,
     opening: Option<&FamilyOpening>,
     now: UnixTime,
 ) -> Result<Redemption, StoreError> {
-    let Some(stored) = table::read_to_change::<StoredCode>(transaction, Kind::Code, code.as_bytes())? else {
+    let Some(stored) = table::read_to_change::<StoredCode>(change, Kind::Code, code.as_bytes())? else {
         return Ok(Redemption::Unknown);
     };
     let forgotten_at = stored.expires_at;
     let Some(mut known) = stored.live(now) else { return Ok(Redemption::Unknown) };
     let family_key = *known.grant.family.as_bytes();
     if known.spent {
-        table::remove(transaction, Kind::Family, &family_key)?;
+        table::remove(change, Kind::Family, &family_key)?;
         return Ok(Redemption::Replayed(known.grant));
     }
     if now >= known.expires_at {
@@ -99,12 +98,12 @@ fn redeem(
     }
     known.spent = true;
     let stored = Stored { value: &known, expires_at: forgotten_at };
-    table::write(transaction, Kind::Code, code.as_bytes(), &stored)?;
+    table::write(change, Kind::Code, code.as_bytes(), &stored)?;
     if let Some(opening) = opening {
         let access = known.grant.access.clone();
         let family = Family { access, current: opening.first, previous: None, rotated_at: now };
         let stored = Stored { value: &family, expires_at: opening.expires_at };
-        table::write(transaction, Kind::Family, &family_key, &stored)?;
+        table::write(change, Kind::Family, &family_key, &stored)?;
     }
     Ok(Redemption::First(known.grant))
 }

@@ -12,10 +12,10 @@ use crate::domain::client::{Client, ClientId};
 impl ClientStore for EmbeddedStore {
     async fn insert_client(&self, client: &Client) -> Result<(), StoreError> {
         let client = client.clone();
-        self.write(move |transaction| {
+        self.write(move |change| {
             let expires_at = client.expires_at.unwrap_or(UnixTime::MAX);
             let stored = Stored { value: &client, expires_at };
-            table::write(transaction, Kind::Client, client.id.as_str().as_bytes(), &stored)
+            table::write(change, Kind::Client, client.id.as_str().as_bytes(), &stored)
         })
         .await
     }
@@ -36,12 +36,12 @@ impl ClientStore for EmbeddedStore {
         now: UnixTime,
     ) -> Result<(), StoreError> {
         let id = id.clone();
-        self.write(move |transaction| {
+        self.write(move |change| {
             let key = id.as_str().as_bytes();
-            let stored = table::read_to_change::<Client>(transaction, Kind::Client, key)?;
+            let stored = table::read_to_change::<Client>(change, Kind::Client, key)?;
             let Some(mut client) = stored.and_then(|stored| stored.live(now)) else { return Ok(()) };
             client.expires_at = Some(expires_at);
-            table::write(transaction, Kind::Client, key, &Stored { value: &client, expires_at })
+            table::write(change, Kind::Client, key, &Stored { value: &client, expires_at })
         })
         .await
     }

@@ -18,9 +18,9 @@ impl SessionStore for EmbeddedStore {
         expires_at: UnixTime,
     ) -> Result<(), StoreError> {
         let (secret, sign_in) = (*secret, sign_in.clone());
-        self.write(move |transaction| {
+        self.write(move |change| {
             let stored = Stored { value: &sign_in, expires_at };
-            table::write(transaction, Kind::Session, secret.as_bytes(), &stored)
+            table::write(change, Kind::Session, secret.as_bytes(), &stored)
         })
         .await
     }
@@ -36,6 +36,6 @@ impl SessionStore for EmbeddedStore {
 
     async fn remove_session(&self, secret: &Digest) -> Result<(), StoreError> {
         let secret = *secret;
-        self.write(move |transaction| table::remove(transaction, Kind::Session, secret.as_bytes())).await
+        self.write(move |change| table::remove(change, Kind::Session, secret.as_bytes())).await
     }
 }

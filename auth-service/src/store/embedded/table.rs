@@ -3,8 +3,10 @@
 //! A value is its expiry (8 bytes, big endian) and the record as JSON. One more table lists `expiry, kind, key`, so that
 //! a purge reads only what it removes.
 
+use std::cell::Cell;
+
 use gateway_core::time::UnixTime;
-use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{Database, ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
 use super::super::records::Recorded;
 use super::super::{StoreError, StoreErrorKind};
@@ -42,6 +44,29 @@ impl Kind {
     }
 }
 
+/// A write transaction that knows whether it has anything to commit: a commit waits for the disk, and a verb that
+/// refused should cost nobody that.
+pub(super) struct Change {
+    inner: WriteTransaction,
+    is_dirty: Cell<bool>,
+}
+
+impl Change {
+    pub(super) fn begin(database: &Database) -> Result<Self, StoreError> {
+        let inner = database.begin_write().map_err(unavailable)?;
+        Ok(Self { inner, is_dirty: Cell::new(false) })
+    }
+
+    /// Makes what was changed durable.
+    pub(super) fn finish(self) -> Result<(), StoreError> {
+        if self.is_dirty.get() {
+            self.inner.commit().map_err(unavailable)
+        } else {
+            self.inner.abort().map_err(unavailable)
+        }
+    }
+}
+
 /// A record and when it expires.
 pub(super) struct Stored<T> {
     pub(super) value: T,
@@ -56,9 +81,10 @@ impl<T> Stored<T> {
 }
 
 /// Makes sure that a table is there, so that readers find it.
-pub(super) fn create(transaction: &WriteTransaction, kind: Kind) -> Result<(), StoreError> {
-    transaction.open_table(kind.table()).map_err(unavailable)?;
-    transaction.open_table(EXPIRY).map_err(unavailable)?;
+pub(super) fn create(change: &Change, kind: Kind) -> Result<(), StoreError> {
+    change.is_dirty.set(true);
+    change.inner.open_table(kind.table()).map_err(unavailable)?;
+    change.inner.open_table(EXPIRY).map_err(unavailable)?;
     Ok(())
 }
 
@@ -74,11 +100,11 @@ pub(super) fn read<T: Recorded>(
 
 /// Reads a record in a write transaction, where nobody else can change it before the commit.
 pub(super) fn read_to_change<T: Recorded>(
-    transaction: &WriteTransaction,
+    change: &Change,
     kind: Kind,
     key: &[u8],
 ) -> Result<Option<Stored<T>>, StoreError> {
-    let table = transaction.open_table(kind.table()).map_err(unavailable)?;
+    let table = change.inner.open_table(kind.table()).map_err(unavailable)?;
     load(&table, key)
 }
 
@@ -94,38 +120,36 @@ fn load<T: Recorded>(
 
 /// Writes a record, replacing what was there.
 pub(super) fn write<T: Recorded>(
-    transaction: &WriteTransaction,
+    change: &Change,
     kind: Kind,
     key: &[u8],
     stored: &Stored<&T>,
 ) -> Result<(), StoreError> {
-    remove(transaction, kind, key)?;
+    remove(change, kind, key)?;
+    change.is_dirty.set(true);
     let mut bytes = stored.expires_at.as_secs().to_be_bytes().to_vec();
     serde_json::to_writer(&mut bytes, &stored.value.record()).map_err(corrupt)?;
-    let mut table = transaction.open_table(kind.table()).map_err(unavailable)?;
+    let mut table = change.inner.open_table(kind.table()).map_err(unavailable)?;
     table.insert(key, bytes.as_slice()).map_err(unavailable)?;
-    let mut expiry = transaction.open_table(EXPIRY).map_err(unavailable)?;
+    let mut expiry = change.inner.open_table(EXPIRY).map_err(unavailable)?;
     expiry.insert((stored.expires_at.as_secs(), kind.number(), key), ()).map_err(unavailable)?;
     Ok(())
 }
 
 /// Removes a record, if it is there.
-pub(super) fn remove(transaction: &WriteTransaction, kind: Kind, key: &[u8]) -> Result<(), StoreError> {
-    let mut table = transaction.open_table(kind.table()).map_err(unavailable)?;
+pub(super) fn remove(change: &Change, kind: Kind, key: &[u8]) -> Result<(), StoreError> {
+    let mut table = change.inner.open_table(kind.table()).map_err(unavailable)?;
     let Some(bytes) = table.remove(key).map_err(unavailable)? else { return Ok(()) };
+    change.is_dirty.set(true);
     let (expires_at, _) = split(bytes.value())?;
-    let mut expiry = transaction.open_table(EXPIRY).map_err(unavailable)?;
+    let mut expiry = change.inner.open_table(EXPIRY).map_err(unavailable)?;
     expiry.remove((expires_at.as_secs(), kind.number(), key)).map_err(unavailable)?;
     Ok(())
 }
 
 /// Removes up to `limit` records that have expired; gives how many.
-pub(super) fn purge(
-    transaction: &WriteTransaction,
-    now: UnixTime,
-    limit: usize,
-) -> Result<usize, StoreError> {
-    let mut expiry = transaction.open_table(EXPIRY).map_err(unavailable)?;
+pub(super) fn purge(change: &Change, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+    let mut expiry = change.inner.open_table(EXPIRY).map_err(unavailable)?;
     let end = (now.as_secs().saturating_add(1), 0, &[][..]);
     let expired = expiry
         .extract_from_if(..end, |_, ()| true)
@@ -137,9 +161,10 @@ pub(super) fn purge(
             Ok((number, bytes.to_vec()))
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
+    change.is_dirty.set(!expired.is_empty());
     for (number, key) in &expired {
         let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.number() == *number) else { continue };
-        let mut table = transaction.open_table(kind.table()).map_err(unavailable)?;
+        let mut table = change.inner.open_table(kind.table()).map_err(unavailable)?;
         table.remove(key.as_slice()).map_err(unavailable)?;
     }
     Ok(expired.len())

@@ -20,27 +20,33 @@ pub fn fail(program: &str, code: u8, reason: &dyn std::fmt::Display) -> ExitCode
     ExitCode::from(code)
 }
 
-/// The two signals that ask a program to end: SIGTERM and SIGINT.
+/// The signals that ask a program to end: SIGTERM, SIGINT (Ctrl-C) and SIGHUP (its terminal is gone).
 #[derive(Debug)]
 pub struct Shutdown {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Shutdown {
-    /// Takes over both signals. Call it before the program starts to serve, so that none is missed.
+    /// Takes over the signals. Call it before the program starts to serve, so that none is missed.
     ///
     /// # Errors
     /// When the operating system refuses the handler.
     pub fn install() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
-    /// Waits for the next of the two; gives its name. A second call waits for a second signal.
+    /// Waits for the next of them; gives its name. A second call waits for a second signal.
     pub async fn requested(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+            _ = self.hangup.recv() => "SIGHUP",
         }
     }
 }

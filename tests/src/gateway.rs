@@ -174,21 +174,32 @@ impl Gateway {
         &mut self.stack
     }
 
-    /// The value of one of Envoy's statistics; 0 when it was never counted.
+    /// The value of one of Envoy's statistics.
     pub async fn envoy_stat(&self, name: &str) -> u64 {
-        let url = format!("http://{}/stats?filter=^{name}$", self.stack.settings().admin_bind);
-        let text = reqwest::get(url).await.expect("the admin interface").text().await.expect("statistics");
-        text.trim().rsplit_once(": ").map_or(0, |(_, value)| value.parse().expect("a number"))
+        envoy_stat(self.stack.settings().admin_bind, name).await
     }
 
     /// Stops everything and waits until it is gone; gives all that its programs logged.
     pub async fn stop(self) -> String {
         self.stack.stop().await;
-        logs_in(&self.folder.path().join("logs"))
+        let logs = logs_in(&self.folder.path().join("logs"));
+        assert!(!logs.contains(TRAP), "the filter trapped: {logs}");
+        logs
     }
 }
 
-fn logs_in(folder: &Path) -> String {
+/// What Envoy logs when a module traps; `closed.rs` shows that it does.
+pub const TRAP: &str = "failed: Uncaught RuntimeError";
+
+/// The value of one of Envoy's statistics; the test fails when Envoy has none of this name.
+pub(crate) async fn envoy_stat(admin: SocketAddr, name: &str) -> u64 {
+    let url = format!("http://{admin}/stats?filter=^{name}$");
+    let text = reqwest::get(url).await.expect("the admin interface").text().await.expect("statistics");
+    let value = text.trim().strip_prefix(&format!("{name}: ")).and_then(|value| value.parse().ok());
+    value.unwrap_or_else(|| panic!("Envoy has no statistic {name}: {text}"))
+}
+
+pub(crate) fn logs_in(folder: &Path) -> String {
     let files = std::fs::read_dir(folder).expect("the logs");
     let texts = files.map(|file| std::fs::read(file.expect("a log").path()).expect("a readable log"));
     texts.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect()

@@ -11,6 +11,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a harness fails its test by panicking")]
 #![expect(clippy::missing_panics_doc, reason = "every function here panics when the test has failed")]
 
+pub mod bare_edge;
 pub mod browser;
 pub mod forge;
 pub mod gateway;

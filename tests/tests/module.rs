@@ -1,5 +1,7 @@
 //! The compiled filter in a strict, scripted host: exactly these calls and no others.
 
+#![expect(clippy::unwrap_used, reason = "helpers of a test fail it by panicking")]
+
 use std::path::PathBuf;
 
 use gateway_core::jwt::sign::SigningKey;

@@ -1,0 +1,72 @@
+//! Envoy alone with any module in the place of our filter: what happens when the filter is not what it should be.
+
+use std::net::SocketAddr;
+
+use launcher::edge::bootstrap;
+use launcher::probe::Probe;
+use launcher::process::Program;
+use launcher::settings::Settings;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::gateway::{bin_dir, environment, envoy_stat, logs_in};
+use crate::ports::Reserved;
+
+/// A running Envoy with the gateway's bootstrap and a foreign module.
+#[derive(Debug)]
+pub struct BareEdge {
+    envoy: Program,
+    settings: Settings,
+    folder: TempDir,
+    _ports: Vec<Reserved>,
+}
+
+impl BareEdge {
+    /// Starts Envoy with the module that `wat` (WebAssembly text) describes; MCP routes lead to `upstream`.
+    pub async fn start(wat: &str, upstream: SocketAddr) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let module = folder.path().join("module.wasm");
+        std::fs::write(&module, wat::parse_str(wat).expect("WebAssembly text"))
+            .expect("the module is written");
+        let (env, ports) = environment(folder.path(), &json!({}));
+        let mut settings = Settings::read(&env, bin_dir()).expect("the harness sets what is right");
+        settings.filter_wasm = module;
+        settings.bridge_bind = upstream;
+
+        let template = std::fs::read_to_string(&settings.envoy_template).expect("the bootstrap");
+        let servers = ["time".parse().expect("a server name")];
+        let bootstrap = bootstrap(&template, &settings, &servers).expect("a filled-in bootstrap");
+        let file = folder.path().join("envoy.yaml");
+        std::fs::write(&file, bootstrap).expect("the bootstrap is written");
+        let logs = folder.path().join("logs");
+        std::fs::create_dir(&logs).expect("a folder for logs");
+        let mut command = Command::new(settings.tools_dir.join("bin/envoy"));
+        command.arg("--config-path").arg(file).args(["--log-level", "warning", "--disable-hot-restart"]);
+        command.args(["--concurrency", "1"]);
+        let mut envoy = Program::start("envoy", command, &logs).expect("Envoy starts");
+
+        let ready = Probe { address: settings.admin_bind, path: "/ready".to_owned(), bearer: None };
+        while ready.status().await != Some(200) {
+            assert!(envoy.ended().is_none(), "{}", envoy.last_words());
+        }
+        Self { envoy, settings, folder, _ports: ports }
+    }
+
+    /// Where Envoy listens for clients.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.settings.gateway_bind
+    }
+
+    /// The value of one of Envoy's statistics.
+    pub async fn envoy_stat(&self, name: &str) -> u64 {
+        envoy_stat(self.settings.admin_bind, name).await
+    }
+
+    /// Stops it; gives what it logged.
+    pub async fn stop(self) -> String {
+        self.envoy.stop().await;
+        logs_in(&self.folder.path().join("logs"))
+    }
+}

@@ -158,3 +158,56 @@ fn server_names(path: &Path) -> Result<Vec<ServerName>, String> {
 fn no_servers(path: &Path) -> String {
     format!("{}: mcpServers names no server", path.display())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn without_settings_everything_has_its_default() {
+        let home = tempfile::tempdir().unwrap();
+        let mcp_config = home.path().join("mcp.json");
+        std::fs::write(&mcp_config, r#"{"mcpServers":{"time":{},"fetch":{"url":"x"}},"other":1}"#).unwrap();
+        let env = BTreeMap::from([("MCP_CONFIG".to_owned(), mcp_config.display().to_string())]);
+        let (config, _) = Config::read(&env).unwrap();
+        assert_eq!(config.catalogue.issuer().as_str(), "http://localhost:8080");
+        assert_eq!(config.catalogue.servers().count(), 2);
+        assert_eq!(config.bind.to_string(), "127.0.0.1:8000");
+        assert_eq!(config.internal_bind.to_string(), "127.0.0.1:8001");
+        assert_eq!(config.places.users_file, Path::new("./data/users.json"));
+        assert_eq!(config.places.algorithm, Algorithm::Es256);
+        let expected = Lifetimes {
+            access_token: 900,
+            refresh_token: 2_592_000,
+            refresh_grace: 60,
+            client: 7_776_000,
+            session: 28_800,
+        };
+        assert_eq!(config.lifetimes, expected);
+    }
+
+    #[test]
+    fn lifetimes_have_bounds_and_two_ports_are_two() {
+        let env = BTreeMap::from(
+            [
+                ("ACCESS_TOKEN_LIFETIME", "3601"),
+                ("REFRESH_GRACE", "601"),
+                ("SESSION_LIFETIME", "0"),
+                ("AUTH_BIND", "127.0.0.1:9"),
+                ("AUTH_INTERNAL_BIND", "127.0.0.1:9"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        let mistakes = Config::read(&env).unwrap_err().to_string();
+        for line in [
+            "ACCESS_TOKEN_LIFETIME: expected 1 to 3600 seconds",
+            "REFRESH_GRACE: expected 0 to 600 seconds",
+            "SESSION_LIFETIME: expected 1 to",
+            "AUTH_INTERNAL_BIND: expected an address other than AUTH_BIND",
+        ] {
+            assert!(mistakes.contains(line), "{line}: {mistakes}");
+        }
+    }
+}

@@ -22,11 +22,20 @@ pub enum IdentityError {
     Password(String),
 }
 
+/// What name and password come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordCheck {
+    /// They belong together.
+    Right(User),
+    /// They do not. The subject is for the log only, when the name is somebody's: whoever tries must not learn it.
+    Wrong(Option<Subject>),
+}
+
 /// Where users come from.
 #[async_trait]
 pub trait Identities: Send + Sync + std::fmt::Debug {
-    /// The user with this name and password; `None` without saying which of the two was wrong.
-    async fn sign_in(&self, username: &str, password: &str) -> Result<Option<User>, IdentityError>;
+    /// Checks a name and a password. Takes the same time whether or not the name is somebody's.
+    async fn sign_in(&self, username: &str, password: &str) -> Result<PasswordCheck, IdentityError>;
 
     /// The user as they are now, with what they may do now; `None` when they are no more. Asked again at every step,
     /// so that a change applies without a restart.

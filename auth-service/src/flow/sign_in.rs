@@ -6,6 +6,7 @@ use crate::audit::{self, Event};
 use crate::domain::grant::BrowserSignIn;
 use crate::domain::secret::{BrowserSession, Digest, Secret};
 use crate::domain::user::User;
+use crate::identity::PasswordCheck;
 
 /// A browser whose user is known, as they are now.
 #[derive(Debug)]
@@ -57,10 +58,13 @@ pub async fn sign_in(
     credentials: &Credentials<'_>,
     before: Option<&Secret<BrowserSession>>,
 ) -> Result<Option<Secret<BrowserSession>>, Cause> {
-    let user = deps.identities.sign_in(credentials.username, credentials.password).await?;
-    let Some(user) = user else {
-        audit::record(Event::SignIn).refused();
-        return Ok(None);
+    let user = match deps.identities.sign_in(credentials.username, credentials.password).await? {
+        PasswordCheck::Right(user) => user,
+        PasswordCheck::Wrong(subject) => {
+            let record = audit::record(Event::SignIn);
+            subject.iter().fold(record, audit::Record::user).refused();
+            return Ok(None);
+        }
     };
     let secret = Secret::generate(deps.rng.as_ref())?;
     let now = deps.now();

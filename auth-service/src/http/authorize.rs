@@ -49,7 +49,7 @@ pub(super) async fn post(
         Err(error) => return refused(error),
     };
     match form.get("action") {
-        Ok(Some("sign-in")) => signed_in(&deps, &headers, &uri, (request, &form)).await,
+        Ok(Some("sign-in")) => signed_in(&deps, &headers, &uri, &request, &form).await,
         Ok(Some("sign-out")) => signed_out(&deps, &headers, &uri).await,
         Ok(Some("approve")) => answered(&deps, &headers, request, answer(&form, true)).await,
         Ok(Some("deny")) => answered(&deps, &headers, request, answer(&form, false)).await,
@@ -68,14 +68,15 @@ async fn signed_in(
     deps: &Deps,
     headers: &HeaderMap,
     uri: &Uri,
-    (request, form): (AuthorizationRequest, &Parameters),
+    request: &AuthorizationRequest,
+    form: &Parameters,
 ) -> Response {
     let typed = |name| form.get(name).ok().flatten().unwrap_or_default();
     let credentials = Credentials { username: typed("username"), password: typed("password") };
     let before = cookie::read(deps, headers);
     match sign_in::sign_in(deps, &credentials, before.as_ref()).await {
         Ok(Some(secret)) => back_to(uri, cookie::set(deps, &secret)),
-        Ok(None) => page::sign_in(&request, Some(credentials.username)),
+        Ok(None) => page::sign_in(request, Some(credentials.username)),
         Err(cause) => unavailable(&cause),
     }
 }

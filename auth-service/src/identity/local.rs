@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use super::users_file::{Accounts, PROVIDER, UsersFileError};
-use super::{Identities, IdentityError, password};
+use super::{Identities, IdentityError, PasswordCheck, password};
 use crate::domain::user::{Subject, User};
 
 /// Most passwords that are hashed at once: each takes 19 MiB and a processor for tens of milliseconds.
@@ -73,7 +73,7 @@ impl CachedFile {
 
 #[async_trait]
 impl Identities for LocalUsers {
-    async fn sign_in(&self, username: &str, password: &str) -> Result<Option<User>, IdentityError> {
+    async fn sign_in(&self, username: &str, password: &str) -> Result<PasswordCheck, IdentityError> {
         let accounts = self.accounts().await?;
         let account = accounts.named(username);
         let hash = account.map_or(password::DECOY, |account| account.password.as_str()).to_owned();
@@ -86,7 +86,10 @@ impl Identities for LocalUsers {
             is_right
         });
         let is_right = check.await.map_err(|error| IdentityError::Password(error.to_string()))?;
-        Ok(account.filter(|_| is_right).map(|account| account.user.clone()))
+        Ok(match account {
+            Some(account) if is_right => PasswordCheck::Right(account.user.clone()),
+            other => PasswordCheck::Wrong(other.map(|account| account.user.subject.clone())),
+        })
     }
 
     async fn user(&self, subject: &Subject) -> Result<Option<User>, IdentityError> {

@@ -65,7 +65,9 @@ async fn j_07_no_secret_is_in_the_logs_or_in_the_store() {
     ] {
         assert!(logs.contains(&format!("event=\"{event}\"")), "{event}: {logs}");
     }
-    assert!(logs.contains("request_id=") && logs.contains("user=\"local:a1\""));
+    assert!(
+        logs.contains("request_id=") && logs.contains("event=\"sign_in\" outcome=\"ok\" user=\"local:a1\"")
+    );
     let files: Vec<Vec<u8>> = std::fs::read_dir(app.home.path())
         .unwrap()
         .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())

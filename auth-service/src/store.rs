@@ -9,7 +9,6 @@ pub mod embedded;
 mod records;
 
 use async_trait::async_trait;
-use gateway_core::resource::ServerName;
 use gateway_core::time::UnixTime;
 
 use crate::domain::client::{Client, ClientId};
@@ -160,6 +159,9 @@ pub enum Redemption {
 /// Families of refresh tokens.
 #[async_trait]
 pub trait RefreshStore: Send + Sync {
+    /// What was granted to a family; it never changes. Looking spends nothing: only [`Self::rotate_refresh`] decides.
+    async fn family(&self, family: FamilyId, now: UnixTime) -> Result<Option<Access>, StoreError>;
+
     /// Trades a refresh token for its successor; see [`Rotation`] and [`Rotated`] for the rules.
     async fn rotate_refresh(&self, rotation: &Rotation) -> Result<Rotated, StoreError>;
 
@@ -168,7 +170,7 @@ pub trait RefreshStore: Send + Sync {
 }
 
 /// An attempt to trade a refresh token for its successor.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rotation {
     /// The family that the token names.
     pub family: FamilyId,
@@ -176,10 +178,6 @@ pub struct Rotation {
     pub presented: Digest,
     /// Digest of the token that follows it.
     pub successor: Digest,
-    /// The client that presents it.
-    pub client: ClientId,
-    /// The server that the client asks for; `None` when it does not say.
-    pub server: Option<ServerName>,
     /// The present.
     pub now: UnixTime,
     /// Seconds after a rotation for which the old token gets the same successor again.
@@ -189,18 +187,14 @@ pub struct Rotation {
 }
 
 /// What became of a [`Rotation`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rotated {
     /// The successor is now the live token of the family.
-    Fresh(Access),
+    Fresh,
     /// The token was traded less than `grace` seconds ago: the successor is the same one as then. Nothing changed.
-    Again(Access),
+    Again,
     /// The token was traded long ago, or before the last trade: somebody has a copy. The family is now revoked.
-    Reused(Access),
-    /// The token belongs to another client. Nothing changed.
-    ForeignClient,
-    /// The token is for another server. Nothing changed.
-    ForeignServer,
+    Reused,
     /// There is no such family: expired, revoked, or never opened.
     Unknown,
 }

@@ -87,6 +87,7 @@ async fn redeem(
     } else {
         None
     };
+    keep_client(deps, client).await?;
     let now = deps.now();
     let opening = refresh_token.as_ref().map(|first| FamilyOpening {
         first: first.digest(),
@@ -100,7 +101,6 @@ async fn redeem(
         }
         Redemption::Unknown => return Err(INVALID_CODE.into()),
     }
-    keep_client(deps, client).await?;
     let record = audit::record(Event::TokenIssued).user(&access.subject).client(&client.id);
     record.detail(format_args!("{jti} for {}", good.scope)).ok();
     let expires_in = deps.lifetimes.access_token;

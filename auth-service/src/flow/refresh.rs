@@ -1,6 +1,5 @@
 //! A refresh token becomes its successor and a new access token (RFC 6749 §6, RFC 9700 §4.14.2).
 
-use gateway_core::resource::ServerName;
 use gateway_core::scope::ScopeSet;
 
 use super::Deps;
@@ -21,7 +20,8 @@ const INVALID_TOKEN: Refusal = Refusal::new(
 );
 
 /// Trades a refresh token. What the user may do is looked up again: who lost a permission loses it here, and who was
-/// removed gets nothing.
+/// removed gets nothing. What was granted never changes, so it is looked at first, and everything is ready before the
+/// one atomic step that trades the token: a request that is refused, or that we could not decide, spends nothing.
 ///
 /// # Errors
 /// `invalid_grant`, `invalid_target` or `invalid_scope`.
@@ -30,10 +30,16 @@ pub async fn refresh(
     client: &Client,
     request: &RefreshExchange<'_>,
 ) -> Result<IssuedTokens, FlowError> {
-    let server = requested_server(deps, request.resource)?;
     let token = deps.refresh_key.open(request.token).ok_or(INVALID_TOKEN)?;
-    let successor = deps.refresh_key.successor(&token);
-    let access = rotate(deps, client, server, [&token, &successor]).await?;
+    let access = deps.store.family(token.family(), deps.now()).await?;
+    let access = access.filter(|access| access.client == client.id).ok_or(INVALID_TOKEN)?;
+    let is_its_resource = |text: &str| deps.catalogue.requested(Some(text)) == Some(&access.server);
+    if !request.resource.is_none_or(is_its_resource) {
+        return Err(FlowError::refused(
+            ErrorCode::InvalidTarget,
+            "the refresh token is for another resource",
+        ));
+    }
     let Some((user, allowed)) = still_allowed(deps, &access).await? else {
         deps.store.revoke_family(token.family()).await?;
         record(Event::AccessWithdrawn, &access, token.family()).refused();
@@ -42,47 +48,30 @@ pub async fn refresh(
     let scope = narrowed(&allowed, request.scope)?;
     let (access_token, jti) = access_token(deps, &access, &scope, &user)?;
     keep_client(deps, client).await?;
+    let refresh_token = Some(rotate(deps, &token, &access).await?);
     let record = audit::record(Event::TokenIssued).user(&access.subject).client(&client.id);
     record.detail(format_args!("{jti} for {scope}")).ok();
-    let expires_in = deps.lifetimes.access_token;
-    Ok(IssuedTokens { access_token, expires_in, refresh_token: Some(successor), scope })
+    Ok(IssuedTokens { access_token, expires_in: deps.lifetimes.access_token, refresh_token, scope })
 }
 
-fn requested_server<'a>(deps: &'a Deps, resource: Option<&str>) -> Result<Option<&'a ServerName>, Refusal> {
-    let Some(text) = resource else { return Ok(None) };
-    let server = deps.catalogue.requested(Some(text));
-    server
-        .map(Some)
-        .ok_or(Refusal::new(ErrorCode::InvalidTarget, "resource is not an MCP server of this gateway"))
-}
-
-async fn rotate(
-    deps: &Deps,
-    client: &Client,
-    server: Option<&ServerName>,
-    [token, successor]: [&RefreshToken; 2],
-) -> Result<Access, FlowError> {
+async fn rotate(deps: &Deps, token: &RefreshToken, access: &Access) -> Result<RefreshToken, FlowError> {
+    let successor = deps.refresh_key.successor(token);
     let now = deps.now();
     let rotation = Rotation {
         family: token.family(),
         presented: token.digest(),
         successor: successor.digest(),
-        client: client.id.clone(),
-        server: server.cloned(),
         now,
         grace: deps.lifetimes.refresh_grace,
         expires_at: now.plus(deps.lifetimes.refresh_token),
     };
     match deps.store.rotate_refresh(&rotation).await? {
-        Rotated::Fresh(access) | Rotated::Again(access) => Ok(access),
-        Rotated::Reused(access) => {
-            record(Event::RefreshReused, &access, token.family()).refused();
+        Rotated::Fresh | Rotated::Again => Ok(successor),
+        Rotated::Reused => {
+            record(Event::RefreshReused, access, token.family()).refused();
             Err(INVALID_TOKEN.into())
         }
-        Rotated::ForeignServer => {
-            Err(FlowError::refused(ErrorCode::InvalidTarget, "the refresh token is for another resource"))
-        }
-        Rotated::ForeignClient | Rotated::Unknown => Err(INVALID_TOKEN.into()),
+        Rotated::Unknown => Err(INVALID_TOKEN.into()),
     }
 }
 

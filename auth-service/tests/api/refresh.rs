@@ -62,8 +62,11 @@ async fn c_20_a_narrower_scope_is_for_one_token_and_a_wider_one_for_none() {
     assert_eq!(answer.json()["scope"], "mcp:time:now");
     let answer = it.refresh_with(&refresh_token(&answer), &[("scope", "mcp mcp:fetch offline_access")]).await;
     assert_eq!(answer.json()["scope"], "mcp:time", "the original grant, no more");
-    let answer = it.refresh_with(&refresh_token(&answer), &[("scope", "mcp:fetch")]).await;
+    let third = refresh_token(&answer);
+    let answer = it.refresh_with(&third, &[("scope", "mcp:fetch")]).await;
     assert_eq!(answer.error(), "400 invalid_scope");
+    it.app.clock.advance(3600);
+    assert_eq!(it.refresh(&third).await.status, StatusCode::OK, "a refused request spends nothing");
 }
 
 #[tokio::test]
@@ -152,6 +155,7 @@ async fn an_unreadable_users_file_is_an_outage_and_revokes_nothing() {
     std::fs::write(it.app.home.path().join("users.json"), "{").unwrap();
     assert_eq!(it.refresh(&it.first).await.error(), "503 temporarily_unavailable");
     it.app.users(&[("ada", "a1", &["*"])]);
+    it.app.clock.advance(3600);
     assert_eq!(it.refresh(&it.first).await.status, StatusCode::OK);
 }
 

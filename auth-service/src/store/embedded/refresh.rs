@@ -1,17 +1,26 @@
 //! Families of refresh tokens.
 
 use async_trait::async_trait;
+use gateway_core::time::UnixTime;
 
 use super::super::records::Family;
 use super::super::{RefreshStore, Rotated, Rotation, StoreError};
 use super::EmbeddedStore;
 use super::table::{self, Change, Kind, Stored};
-use crate::domain::grant::FamilyId;
+use crate::domain::grant::{Access, FamilyId};
 
 #[async_trait]
 impl RefreshStore for EmbeddedStore {
+    async fn family(&self, family: FamilyId, now: UnixTime) -> Result<Option<Access>, StoreError> {
+        self.read(move |transaction| {
+            let stored = table::read::<Family>(transaction, Kind::Family, family.as_bytes())?;
+            Ok(stored.and_then(|stored| stored.live(now)).map(|family| family.access))
+        })
+        .await
+    }
+
     async fn rotate_refresh(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
-        let rotation = rotation.clone();
+        let rotation = *rotation;
         self.write(move |change| rotate(change, &rotation)).await
     }
 
@@ -26,12 +35,6 @@ fn rotate(change: &Change, rotation: &Rotation) -> Result<Rotated, StoreError> {
     let Some(family) = stored.and_then(|stored| stored.live(rotation.now)) else {
         return Ok(Rotated::Unknown);
     };
-    if family.access.client != rotation.client {
-        return Ok(Rotated::ForeignClient);
-    }
-    if rotation.server.as_ref().is_some_and(|server| *server != family.access.server) {
-        return Ok(Rotated::ForeignServer);
-    }
     if family.current == rotation.presented {
         let next = Family {
             access: family.access,
@@ -39,13 +42,14 @@ fn rotate(change: &Change, rotation: &Rotation) -> Result<Rotated, StoreError> {
             previous: Some(rotation.presented),
             rotated_at: rotation.now,
         };
-        table::write(change, Kind::Family, key, &Stored { value: &next, expires_at: rotation.expires_at })?;
-        return Ok(Rotated::Fresh(next.access));
+        let stored = Stored { value: &next, expires_at: rotation.expires_at };
+        table::write(change, Kind::Family, key, &stored)?;
+        return Ok(Rotated::Fresh);
     }
     let is_previous = family.previous == Some(rotation.presented);
     if is_previous && rotation.now.since(family.rotated_at) < rotation.grace {
-        return Ok(Rotated::Again(family.access));
+        return Ok(Rotated::Again);
     }
     table::remove(change, Kind::Family, key)?;
-    Ok(Rotated::Reused(family.access))
+    Ok(Rotated::Reused)
 }

@@ -118,14 +118,13 @@ impl Settings {
         let limits = Limits::read(reader);
         let path: PathBuf = reader.or("MCP_CONFIG", PathBuf::from("mcp.json"), "a file such as mcp.json");
         let servers = Servers::load(&path, environment, reader);
-        Some(Self { bind, access: access?, limits, servers: servers? })
+        Some(Self { bind, access, limits, servers: servers? })
     }
 }
 
 impl AccessSettings {
-    fn read<S: Strings>(reader: &mut Reader<'_, S>) -> Option<Self> {
-        let public_url: String = reader.or("PUBLIC_URL", "http://localhost:8080".to_owned(), "an origin");
-        let public_url = reader.keep("PUBLIC_URL", public_url.parse());
+    fn read<S: Strings>(reader: &mut Reader<'_, S>) -> Self {
+        let public_url = reader.explained("PUBLIC_URL", PublicUrl::default());
         let list: Option<String> = reader.optional("BRIDGE_ALLOWED_ORIGINS", "origins");
         let mut origins = Vec::new();
         for text in
@@ -143,7 +142,7 @@ impl AccessSettings {
             }
         }
         let require_identity = reader.or("BRIDGE_REQUIRE_IDENTITY", false, "true or false");
-        Some(Self { public_url: public_url?, origins, require_identity })
+        Self { public_url, origins, require_identity }
     }
 }
 

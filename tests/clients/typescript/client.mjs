@@ -1,10 +1,13 @@
 // The official TypeScript SDK as a client of the gateway. It takes one JSON command a line on standard input and
 // answers each with one JSON line; sign-in is left to whoever drives it: {"authorize": URL} asks for the URL that the
 // browser came back to. Commands: connect {url, redirect_uri}, list_tools, call_tool {name, arguments}, tokens, close.
+// The result of call_tool says how many progress notifications came before it; a server that asks for sampling is told
+// "sampled".
 import { createInterface } from 'node:readline';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
+import { CreateMessageRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const say = (message) => process.stdout.write(JSON.stringify(message) + '\n');
@@ -42,7 +45,10 @@ let transport;
 let provider;
 
 async function open(url) {
-  client = new Client({ name: 'typescript-test-client', version: '1.0.0' });
+  client = new Client({ name: 'typescript-test-client', version: '1.0.0' }, { capabilities: { sampling: {} } });
+  client.setRequestHandler(CreateMessageRequestSchema, () => ({
+    model: 'none', role: 'assistant', content: { type: 'text', text: 'sampled' },
+  }));
   transport = new StreamableHTTPClientTransport(new URL(url), { authProvider: provider });
   await client.connect(transport);
 }
@@ -66,7 +72,11 @@ async function connect({ url, redirect_uri }) {
 const commands = {
   connect,
   list_tools: async () => ({ tools: (await client.listTools()).tools.map((tool) => tool.name) }),
-  call_tool: async ({ name, arguments: given }) => client.callTool({ name, arguments: given }),
+  call_tool: async ({ name, arguments: given }) => {
+    let progress = 0;
+    const result = await client.callTool({ name, arguments: given }, undefined, { onprogress: () => { progress += 1; } });
+    return { ...result, progress };
+  },
   tokens: async () => provider.tokens(),
   close: async () => {
     await transport.terminateSession();

@@ -114,7 +114,8 @@ async fn clients_live_until_they_expire(store: &dyn Store) {
 }
 
 async fn sessions_live_until_they_expire_or_are_removed(store: &dyn Store) {
-    let sign_in = BrowserSignIn { subject: Subject::new("local", "a1"), signed_in_at: T0 };
+    let sign_in =
+        BrowserSignIn { subject: Subject::new("local", "a1"), signed_in_at: T0, credential: digest("hash") };
     store.insert_session(&digest("s1"), &sign_in, at(10)).await.unwrap();
     assert_eq!(store.session(&digest("s1"), at(9)).await.unwrap(), Some(sign_in));
     assert_eq!(store.session(&digest("s1"), at(10)).await.unwrap(), None);
@@ -220,7 +221,8 @@ async fn c_25_a_family_expires_by_disuse_and_is_revoked_for_good(store: &dyn Sto
 
 async fn a_purge_forgets_what_has_expired_and_nothing_else(store: &dyn Store) {
     store.purge(UnixTime::from_secs(9_000_000_000)).await.unwrap();
-    let sign_in = BrowserSignIn { subject: Subject::new("local", "a1"), signed_in_at: T0 };
+    let sign_in =
+        BrowserSignIn { subject: Subject::new("local", "a1"), signed_in_at: T0, credential: digest("hash") };
     for number in 0..30 {
         let expires_at = if number < 20 { at(10) } else { at(20) };
         store.insert_session(&digest(&format!("p{number}")), &sign_in, expires_at).await.unwrap();

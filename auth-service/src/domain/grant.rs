@@ -90,6 +90,8 @@ pub struct BrowserSignIn {
     pub subject: Subject,
     /// When.
     pub signed_in_at: UnixTime,
+    /// With what: the user's credential at that time.
+    pub credential: Digest,
 }
 
 /// A consent page that was shown: the one browser session and the one request it can be answered for.

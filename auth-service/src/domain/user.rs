@@ -4,6 +4,8 @@ use std::fmt;
 
 use gateway_core::scope::ScopeSet;
 
+use super::secret::Digest;
+
 /// Who a token speaks for, for good: `{provider}:{stable id}`. Never a name or an e-mail address, which change hands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject(String);
@@ -50,4 +52,6 @@ pub struct User {
     pub username: String,
     /// The most that they may be granted.
     pub allowed: ScopeSet,
+    /// Digest of what they sign in with. When it changes, browsers that signed in with the old one are signed out.
+    pub credential: Digest,
 }

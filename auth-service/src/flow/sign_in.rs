@@ -33,7 +33,7 @@ impl std::fmt::Debug for Credentials<'_> {
     }
 }
 
-/// Who is behind the cookie of a browser; `None` when it is signed out, or its user is gone.
+/// Who is behind the cookie of a browser; `None` when it is signed out, its user is gone or has another password.
 ///
 /// # Errors
 /// When it cannot be said.
@@ -44,6 +44,7 @@ pub async fn current(
     let Some(session) = cookie.map(Secret::digest) else { return Ok(None) };
     let Some(sign_in) = deps.store.session(&session, deps.now()).await? else { return Ok(None) };
     let user = deps.identities.user(&sign_in.subject).await?;
+    let user = user.filter(|user| user.credential == sign_in.credential);
     let age = deps.now().since(sign_in.signed_in_at);
     Ok(user.map(|user| SignedIn { user, session, age }))
 }
@@ -68,7 +69,8 @@ pub async fn sign_in(
     };
     let secret = Secret::generate(deps.rng.as_ref())?;
     let now = deps.now();
-    let sign_in = BrowserSignIn { subject: user.subject.clone(), signed_in_at: now };
+    let sign_in =
+        BrowserSignIn { subject: user.subject.clone(), signed_in_at: now, credential: user.credential };
     deps.store.insert_session(&secret.digest(), &sign_in, now.plus(deps.lifetimes.session)).await?;
     if let Some(before) = before {
         deps.store.remove_session(&before.digest()).await?;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::password;
 use crate::data_dir::{self, DataDirError};
+use crate::domain::secret::Digest;
 use crate::domain::user::{Subject, User};
 
 /// The provider part of a local user's subject.
@@ -176,7 +177,9 @@ impl TryFrom<RawUser> for Account {
         }
         let allowed =
             raw.allowed_tools.iter().map(|pattern| scope_of(pattern)).collect::<Result<ScopeSet, _>>()?;
-        let user = User { subject: Subject::new(PROVIDER, &raw.id), username: raw.username, allowed };
+        let credential = Digest::of(raw.password.as_bytes());
+        let user =
+            User { subject: Subject::new(PROVIDER, &raw.id), username: raw.username, allowed, credential };
         Ok(Self { user, password: raw.password })
     }
 }

@@ -103,18 +103,24 @@ impl Recorded for Client {
 pub(super) struct SessionRecord {
     subject: String,
     signed_in_at: UnixTime,
+    credential: String,
 }
 
 impl Recorded for BrowserSignIn {
     type Record = SessionRecord;
 
     fn record(&self) -> SessionRecord {
-        SessionRecord { subject: self.subject.to_string(), signed_in_at: self.signed_in_at }
+        SessionRecord {
+            subject: self.subject.to_string(),
+            signed_in_at: self.signed_in_at,
+            credential: self.credential.to_text(),
+        }
     }
 
     fn restore(record: SessionRecord) -> Result<Self, BadRecord> {
         let subject = Subject::parse(&record.subject).ok_or(BadRecord("subject"))?;
-        Ok(Self { subject, signed_in_at: record.signed_in_at })
+        let credential = Digest::from_text(&record.credential).ok_or(BadRecord("credential"))?;
+        Ok(Self { subject, signed_in_at: record.signed_in_at, credential })
     }
 }
 

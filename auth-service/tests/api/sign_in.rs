@@ -1,5 +1,6 @@
 //! Signing in and out, and the cookie.
 
+use auth_service::identity::password::DECOY;
 use axum::http::StatusCode;
 
 use crate::app::{Answer, PASSWORD, TestApp};
@@ -129,6 +130,17 @@ async fn a_session_ends_by_time_and_with_its_user() {
     assert!(text_of(&browser.open(&address).await).starts_with("Sign in"));
     browser.sign_in(&address, "ada").await;
     app.users(&[("bob", "b2", &["*"])]);
+    assert!(text_of(&browser.open(&address).await).starts_with("Sign in"));
+}
+
+#[tokio::test]
+async fn another_password_signs_out_the_browsers_of_the_old_one() {
+    let app = TestApp::new();
+    let address = address(&app).await;
+    let mut browser = Browser::new(&app);
+    browser.sign_in(&address, "ada").await;
+    let path = app.home.path().join("users.json");
+    auth_service::identity::users_file::set_password(&path, "ada", DECOY).unwrap();
     assert!(text_of(&browser.open(&address).await).starts_with("Sign in"));
 }
 

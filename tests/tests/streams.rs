@@ -1,6 +1,6 @@
 //! What flows besides answers: progress, requests from the server, and sessions that belong to one user.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "helpers of a test fail it by panicking")]
+#![expect(clippy::expect_used, reason = "helpers of a test fail it by panicking")]
 
 use gateway_e2e::forge::Forge;
 use gateway_e2e::gateway::Gateway;

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use gateway_core::jwt::Algorithm;
 use gateway_core::resource::ServerName;
-use serde::Deserialize;
+use gateway_core::servers;
 use service_kit::public_url::PublicUrl;
 use service_kit::settings::{Mistakes, Reader, Strings};
 use service_kit::telemetry::LogSettings;
 
-use crate::domain::catalogue::Catalogue;
+use crate::domain::catalogue::{Catalogue, NoServer};
 use crate::flow::Lifetimes;
 use crate::identity::users_file::{Accounts, UsersFileError};
 
@@ -24,9 +24,9 @@ pub enum ConfigError {
     /// What has to be changed, line by line.
     #[error("{0}")]
     Mistakes(#[from] Mistakes),
-    /// There is nothing to serve. A mistake says why, so this is only the type system's last resort.
-    #[error("PUBLIC_URL and MCP_CONFIG do not name anything to serve")]
-    Incomplete,
+    /// `MCP_CONFIG` names no server. Reading it says so already; this is the type system's last resort.
+    #[error("MCP_CONFIG: {0}")]
+    NoServer(#[from] NoServer),
 }
 
 /// Where things are kept; all that `init` and `users` need.
@@ -88,17 +88,10 @@ impl Config {
         let mut reader = Reader::new(strings);
         let places = Places::from(&mut reader);
         let logs = LogSettings::read(&mut reader);
-        let issuer: Option<PublicUrl> = match reader.optional::<String>("PUBLIC_URL", "an origin") {
-            Some(text) => reader.keep("PUBLIC_URL", text.parse()),
-            None => reader.keep("PUBLIC_URL", "http://localhost:8080".parse()),
-        };
+        let issuer = reader.explained("PUBLIC_URL", PublicUrl::default());
         let mcp_config: PathBuf =
             reader.or("MCP_CONFIG", PathBuf::from("./mcp.json"), "a file such as ./mcp.json");
-        let servers = reader.keep("MCP_CONFIG", server_names(&mcp_config));
-        let catalogue = issuer.zip(servers).and_then(|(issuer, servers)| {
-            let catalogue = Catalogue::new(issuer, servers).map_err(|_| no_servers(&mcp_config));
-            reader.keep("MCP_CONFIG", catalogue)
-        });
+        let servers = reader.keep("MCP_CONFIG", server_names(&mcp_config)).unwrap_or_default();
         if let Err(error) = Accounts::read(&places.users_file)
             && !matches!(error, UsersFileError::Missing(_))
         {
@@ -111,7 +104,7 @@ impl Config {
         }
         let lifetimes = lifetimes(&mut reader);
         reader.finish()?;
-        let catalogue = catalogue.ok_or(ConfigError::Incomplete)?;
+        let catalogue = Catalogue::new(issuer, servers)?;
         Ok((Self { places, catalogue, bind, internal_bind, lifetimes }, logs))
     }
 }
@@ -137,26 +130,9 @@ fn lifetimes<S: Strings>(reader: &mut Reader<'_, S>) -> Lifetimes {
     }
 }
 
-/// Of `mcp.json` only the names are read here; what they start is the bridge's business.
-#[derive(Deserialize)]
-struct McpConfig {
-    #[serde(rename = "mcpServers")]
-    servers: serde_json::Map<String, serde_json::Value>,
-}
-
 fn server_names(path: &Path) -> Result<Vec<ServerName>, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let config: McpConfig =
-        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
-    let parse = |name: &String| {
-        name.parse()
-            .map_err(|error| format!("{}: server \"{}\": {error}", path.display(), name.escape_debug()))
-    };
-    config.servers.keys().map(parse).collect()
-}
-
-fn no_servers(path: &Path) -> String {
-    format!("{}: mcpServers names no server", path.display())
+    let document = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    servers::names(&document).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

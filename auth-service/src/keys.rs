@@ -13,7 +13,6 @@ use service_kit::random::{NoEntropy, Rng};
 
 use crate::data_dir::{self, DataDirError};
 use crate::domain::refresh::RefreshKey;
-use crate::domain::secret::bits256;
 
 /// The signing keys: a list, newest last.
 const SIGNING_KEYS: &str = "signing-keys.json";
@@ -101,9 +100,9 @@ impl SigningKeys {
 
 fn generate(algorithm: Algorithm, rng: &dyn Rng) -> Result<SigningKey, KeysError> {
     // One draw in 2^32 is not a P-256 scalar; two in a row are a broken source.
-    match SigningKey::from_seed(algorithm, &bits256(rng)?) {
+    match SigningKey::from_seed(algorithm, &rng.bits256()?) {
         Ok(key) => Ok(key),
-        Err(_) => Ok(SigningKey::from_seed(algorithm, &bits256(rng)?)?),
+        Err(_) => Ok(SigningKey::from_seed(algorithm, &rng.bits256()?)?),
     }
 }
 
@@ -118,7 +117,7 @@ pub fn refresh_key(data_dir: &Path, rng: &dyn Rng) -> Result<RefreshKey, KeysErr
             URL_SAFE_NO_PAD.decode(text.trim_ascii_end()).ok().and_then(|bytes| bytes.try_into().ok());
         return bytes.map(RefreshKey::new).ok_or(KeysError::Malformed(path));
     }
-    let bytes = bits256(rng)?;
+    let bytes = rng.bits256()?;
     data_dir::create_private(&path, URL_SAFE_NO_PAD.encode(bytes).as_bytes())?;
     Ok(RefreshKey::new(bytes))
 }

@@ -180,10 +180,16 @@ pub struct Rotation {
     pub successor: Digest,
     /// The present.
     pub now: UnixTime,
-    /// Seconds after a rotation for which the old token gets the same successor again.
+    /// Seconds after its rotation for which an old token is answered with the live one.
     pub grace: u64,
     /// When the family ends unless it is used again.
     pub expires_at: UnixTime,
+}
+
+impl Rotation {
+    /// Most tokens of a family that are remembered for the grace. A client that trades faster than this is not one that
+    /// lost an answer.
+    pub const MAX_RETIRED: usize = 16;
 }
 
 /// What became of a [`Rotation`].
@@ -191,9 +197,12 @@ pub struct Rotation {
 pub enum Rotated {
     /// The successor is now the live token of the family.
     Fresh,
-    /// The token was traded less than `grace` seconds ago: the successor is the same one as then. Nothing changed.
-    Again,
-    /// The token was traded long ago, or before the last trade: somebody has a copy. The family is now revoked.
+    /// The token was traded less than `grace` seconds ago. Nothing changed.
+    Again {
+        /// How many successors away the live token is: 1 when nobody has traded since.
+        behind: usize,
+    },
+    /// The token was traded longer ago: somebody has a copy. The family is now revoked.
     Reused,
     /// There is no such family: expired, revoked, or never opened.
     Unknown,

@@ -185,16 +185,25 @@ async fn c_20_to_c_22_a_family_has_one_live_token(store: &dyn Store) {
         store.rotate_refresh(&rotation(3, presented, successor, now)).await.unwrap()
     };
     assert_eq!(rotate("r1", "r2", at(10)).await, Rotated::Fresh);
-    assert_eq!(rotate("r1", "r2", at(69)).await, Rotated::Again, "within the grace");
+    assert_eq!(rotate("r1", "r2", at(69)).await, Rotated::Again { behind: 1 }, "within the grace");
     assert_eq!(rotate("r2", "r3", at(69)).await, Rotated::Fresh);
-    assert_eq!(rotate("r2", "r3", at(70)).await, Rotated::Again);
+    assert_eq!(rotate("r2", "r3", at(70)).await, Rotated::Again { behind: 1 });
     assert_eq!(rotate("r2", "r3", at(129)).await, Rotated::Reused, "after it");
     assert_eq!(rotate("r3", "r4", at(130)).await, Rotated::Unknown, "the family is revoked");
     open_family(store, 4).await;
     store.rotate_refresh(&rotation(4, "r1", "r2", T0)).await.unwrap();
     store.rotate_refresh(&rotation(4, "r2", "r3", T0)).await.unwrap();
-    let older = store.rotate_refresh(&rotation(4, "r1", "r2", T0)).await.unwrap();
-    assert_eq!(older, Rotated::Reused, "not even within the grace");
+    let late = store.rotate_refresh(&rotation(4, "r1", "r2", at(59))).await.unwrap();
+    assert_eq!(late, Rotated::Again { behind: 2 }, "two trades later, within the grace");
+    let mut live = "r3".to_owned();
+    for _ in 0..Rotation::MAX_RETIRED {
+        let next = format!("{live}+");
+        let traded = store.rotate_refresh(&rotation(4, &live, &next, at(59))).await.unwrap();
+        assert_eq!(traded, Rotated::Fresh);
+        live = next;
+    }
+    let forgotten = store.rotate_refresh(&rotation(4, "r1", "r2", at(59))).await.unwrap();
+    assert_eq!(forgotten, Rotated::Reused, "too many trades ago, even within the grace");
 }
 
 async fn looking_at_a_family_changes_nothing(store: &dyn Store) {

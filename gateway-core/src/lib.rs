@@ -2,7 +2,7 @@
 //!
 //! - [`jwt`]: access tokens in three stages, `Compact → Unverified → Verified`;
 //! - [`jwks`]: key sets, and their life at the edge as a state machine;
-//! - [`scope`] and [`resource`]: what a token allows, and for which MCP server;
+//! - [`scope`], [`resource`] and [`servers`]: what a token allows, for which MCP server, and which there are;
 //! - [`policy`]: what the edge protects, parsed from its configuration;
 //! - [`request`], [`bearer`] and [`gate`]: a request in, a [`gate::Decision`] out; [`reply`]: the answers the edge gives;
 //! - [`parking`]: requests that wait for keys; [`time`]: `now` as a value.
@@ -23,4 +23,5 @@ pub mod reply;
 pub mod request;
 pub mod resource;
 pub mod scope;
+pub mod servers;
 pub mod time;

@@ -9,6 +9,5 @@ pub mod edge;
 pub mod port;
 pub mod probe;
 pub mod process;
-pub mod servers;
 pub mod settings;
 pub mod stack;

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use gateway_core::resource::ServerName;
+use gateway_core::servers::{self, ServersError};
 use serde::Deserialize;
 use tokio::process::Command;
 
@@ -12,7 +13,6 @@ use crate::edge::{self, EdgeError};
 use crate::port::{self, PortError};
 use crate::probe::Probe;
 use crate::process::Program;
-use crate::servers::{self, ServersError};
 use crate::settings::Settings;
 
 /// How long a part may take until it is ready.
@@ -51,8 +51,8 @@ pub enum SignIn {
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
     /// The servers cannot be read.
-    #[error(transparent)]
-    Servers(#[from] ServersError),
+    #[error("MCP_CONFIG: {}: {}", .0.display(), .1)]
+    Servers(PathBuf, ServersError),
     /// An address is taken.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -85,7 +85,7 @@ impl Stack {
     /// # Errors
     /// [`StackError`]; nothing is left running.
     pub async fn start(settings: Settings) -> Result<Self, StackError> {
-        let servers = servers::read_names(&settings.mcp_config)?;
+        let servers = read_servers(&settings.mcp_config)?;
         for (setting, address) in settings.binds() {
             port::check(setting, address)?;
         }
@@ -203,6 +203,11 @@ async fn until_ready(program: &mut Program, conditions: &[(Probe, u16)]) -> Resu
 
 fn probe(address: std::net::SocketAddr, path: &str) -> Probe {
     Probe { address, path: path.to_owned(), bearer: None }
+}
+
+fn read_servers(path: &Path) -> Result<Vec<ServerName>, StackError> {
+    let document = std::fs::read(path).map_err(unusable(path))?;
+    servers::names(&document).map_err(|error| StackError::Servers(path.to_owned(), error))
 }
 
 fn write_bootstrap(settings: &Settings, servers: &[ServerName]) -> Result<PathBuf, StackError> {

@@ -16,7 +16,7 @@ pub trait Rng: Send + Sync + std::fmt::Debug {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy>;
 }
 
-impl dyn Rng {
+impl dyn Rng + '_ {
     /// 256 random bits: the size of every token, code, secret and session id of the gateway.
     ///
     /// # Errors

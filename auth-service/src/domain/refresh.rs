@@ -15,7 +15,7 @@ use service_kit::random::{NoEntropy, Rng};
 use sha2::Sha256;
 
 use super::grant::FamilyId;
-use super::secret::{Digest, bits256};
+use super::secret::Digest;
 
 const PREFIX: &str = "mcp_refresh_";
 const FAMILY: usize = 16;
@@ -45,13 +45,19 @@ impl RefreshKey {
     /// # Errors
     /// [`NoEntropy`].
     pub fn first(&self, family: FamilyId, rng: &dyn Rng) -> Result<RefreshToken, NoEntropy> {
-        Ok(self.sealed(family, bits256(rng)?))
+        Ok(self.sealed(family, rng.bits256()?))
     }
 
     /// The token that follows `token`; always the same one.
     #[must_use]
     pub fn successor(&self, token: &RefreshToken) -> RefreshToken {
         self.sealed(token.family, self.mac("successor", token.family, &token.secret))
+    }
+
+    /// The token that is `generations` after `token`. With 0 it is `token` itself.
+    #[must_use]
+    pub fn descendant(&self, token: RefreshToken, generations: usize) -> RefreshToken {
+        (0..generations).fold(token, |token, _| self.successor(&token))
     }
 
     /// Reads a token that a client sent; `None` when this server did not issue it.
@@ -142,6 +148,8 @@ mod tests {
         assert_ne!(successor.expose(), token.expose());
         assert_ne!(key.successor(&successor).expose(), successor.expose());
         assert_eq!(successor.family(), token.family());
+        let third = key.successor(&key.successor(&successor));
+        assert_eq!(key.descendant(token, 3).expose(), third.expose());
     }
 
     #[test]

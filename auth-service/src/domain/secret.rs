@@ -59,7 +59,7 @@ impl<K: Kind> Secret<K> {
     /// # Errors
     /// [`NoEntropy`].
     pub fn generate(rng: &dyn Rng) -> Result<Self, NoEntropy> {
-        let text = format!("{}{}", K::PREFIX, URL_SAFE_NO_PAD.encode(bits256(rng)?));
+        let text = format!("{}{}", K::PREFIX, URL_SAFE_NO_PAD.encode(rng.bits256()?));
         Ok(Self { text, kind: PhantomData })
     }
 
@@ -88,16 +88,6 @@ impl<K> fmt::Debug for Secret<K> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Secret(…)")
     }
-}
-
-/// 256 random bits: the size of every secret of the gateway.
-///
-/// # Errors
-/// [`NoEntropy`].
-pub fn bits256(rng: &dyn Rng) -> Result<[u8; 32], NoEntropy> {
-    let mut bytes = [0; 32];
-    rng.fill(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// A SHA-256 digest. Compared in constant time.

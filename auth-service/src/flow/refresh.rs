@@ -48,14 +48,16 @@ pub async fn refresh(
     let scope = narrowed(&allowed, request.scope)?;
     let (access_token, jti) = access_token(deps, &access, &scope, &user)?;
     keep_client(deps, client).await?;
-    let refresh_token = Some(rotate(deps, &token, &access).await?);
+    let refresh_token = Some(rotate(deps, token, &access).await?);
     let record = audit::record(Event::TokenIssued).user(&access.subject).client(&client.id);
     record.detail(format_args!("{jti} for {scope}")).ok();
     Ok(IssuedTokens { access_token, expires_in: deps.lifetimes.access_token, refresh_token, scope })
 }
 
-async fn rotate(deps: &Deps, token: &RefreshToken, access: &Access) -> Result<RefreshToken, FlowError> {
-    let successor = deps.refresh_key.successor(token);
+/// The token that the client goes on with. Who comes late, with a token that another process of the same client or the
+/// same client itself traded a moment ago, gets the live one: all of them end up with the same token.
+async fn rotate(deps: &Deps, token: RefreshToken, access: &Access) -> Result<RefreshToken, FlowError> {
+    let successor = deps.refresh_key.successor(&token);
     let now = deps.now();
     let rotation = Rotation {
         family: token.family(),
@@ -66,7 +68,8 @@ async fn rotate(deps: &Deps, token: &RefreshToken, access: &Access) -> Result<Re
         expires_at: now.plus(deps.lifetimes.refresh_token),
     };
     match deps.store.rotate_refresh(&rotation).await? {
-        Rotated::Fresh | Rotated::Again => Ok(successor),
+        Rotated::Fresh => Ok(successor),
+        Rotated::Again { behind } => Ok(deps.refresh_key.descendant(token, behind)),
         Rotated::Reused => {
             record(Event::RefreshReused, access, token.family()).refused();
             Err(INVALID_TOKEN.into())

@@ -224,16 +224,15 @@ impl Recorded for StoredCode {
 pub(super) struct FamilyRecord {
     access: AccessRecord,
     current: String,
-    previous: Option<String>,
-    rotated_at: UnixTime,
+    #[serde(default)]
+    retired: Vec<(String, UnixTime)>,
 }
 
-/// A family of refresh tokens: the live one, and the one before it.
+/// A family of refresh tokens: the live one, and those that were traded a moment ago, oldest first.
 pub(super) struct Family {
     pub(super) access: Access,
     pub(super) current: Digest,
-    pub(super) previous: Option<Digest>,
-    pub(super) rotated_at: UnixTime,
+    pub(super) retired: Vec<(Digest, UnixTime)>,
 }
 
 impl Recorded for Family {
@@ -243,18 +242,17 @@ impl Recorded for Family {
         FamilyRecord {
             access: self.access.record(),
             current: self.current.to_text(),
-            previous: self.previous.as_ref().map(Digest::to_text),
-            rotated_at: self.rotated_at,
+            retired: self.retired.iter().map(|(digest, at)| (digest.to_text(), *at)).collect(),
         }
     }
 
     fn restore(record: FamilyRecord) -> Result<Self, BadRecord> {
-        let previous = record.previous.map(|text| Digest::from_text(&text).ok_or(BadRecord("previous")));
+        let retired = record.retired.into_iter();
+        let retired = retired.map(|(text, at)| Some((Digest::from_text(&text)?, at))).collect::<Option<_>>();
         Ok(Self {
             access: Access::restore(record.access)?,
             current: Digest::from_text(&record.current).ok_or(BadRecord("current"))?,
-            previous: previous.transpose()?,
-            rotated_at: record.rotated_at,
+            retired: retired.ok_or(BadRecord("retired"))?,
         })
     }
 }

@@ -52,6 +52,7 @@ async fn c_20_every_refresh_brings_a_new_token_and_the_old_one_dies() {
     let second = refresh_token(&it.refresh(&it.first).await);
     let third = refresh_token(&it.refresh(&second).await);
     assert!(it.first != second && second != third);
+    it.app.clock.advance(60);
     assert_eq!(it.refresh(&it.first).await.error(), DEAD);
 }
 
@@ -79,11 +80,16 @@ async fn c_21_reuse_after_the_grace_revokes_the_whole_family() {
 }
 
 #[tokio::test]
-async fn c_21_reuse_of_an_older_token_revokes_even_within_the_grace() {
+async fn c_22_who_comes_late_within_the_grace_ends_up_with_the_live_token() {
     let it = connected().await;
     let second = refresh_token(&it.refresh(&it.first).await);
+    it.app.clock.advance(30);
     let third = refresh_token(&it.refresh(&second).await);
-    assert_eq!(it.refresh(&it.first).await.error(), DEAD);
+    it.app.clock.advance(29);
+    assert_eq!(refresh_token(&it.refresh(&it.first).await), third, "another process of the same client");
+    it.app.clock.advance(1);
+    assert_eq!(refresh_token(&it.refresh(&second).await), third, "each trade has its own grace");
+    assert_eq!(it.refresh(&it.first).await.error(), DEAD, "60 s after its trade it is a copy in wrong hands");
     assert_eq!(it.refresh(&third).await.error(), DEAD);
 }
 

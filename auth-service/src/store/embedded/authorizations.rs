@@ -101,7 +101,7 @@ fn redeem(
     table::write(change, Kind::Code, code.as_bytes(), &stored)?;
     if let Some(opening) = opening {
         let access = known.grant.access.clone();
-        let family = Family { access, current: opening.first, previous: None, rotated_at: now };
+        let family = Family { access, current: opening.first, retired: vec![] };
         let stored = Stored { value: &family, expires_at: opening.expires_at };
         table::write(change, Kind::Family, &family_key, &stored)?;
     }

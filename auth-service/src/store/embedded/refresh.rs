@@ -35,20 +35,19 @@ fn rotate(change: &Change, rotation: &Rotation) -> Result<Rotated, StoreError> {
     let Some(family) = stored.and_then(|stored| stored.live(rotation.now)) else {
         return Ok(Rotated::Unknown);
     };
+    let is_young = |at: UnixTime| rotation.now.since(at) < rotation.grace;
+    let mut retired: Vec<_> = family.retired.into_iter().filter(|(_, at)| is_young(*at)).collect();
     if family.current == rotation.presented {
-        let next = Family {
-            access: family.access,
-            current: rotation.successor,
-            previous: Some(rotation.presented),
-            rotated_at: rotation.now,
-        };
+        retired.push((rotation.presented, rotation.now));
+        let forgotten = retired.len().saturating_sub(Rotation::MAX_RETIRED);
+        retired.drain(..forgotten);
+        let next = Family { access: family.access, current: rotation.successor, retired };
         let stored = Stored { value: &next, expires_at: rotation.expires_at };
         table::write(change, Kind::Family, key, &stored)?;
         return Ok(Rotated::Fresh);
     }
-    let is_previous = family.previous == Some(rotation.presented);
-    if is_previous && rotation.now.since(family.rotated_at) < rotation.grace {
-        return Ok(Rotated::Again);
+    if let Some(position) = retired.iter().position(|(digest, _)| *digest == rotation.presented) {
+        return Ok(Rotated::Again { behind: retired.len().saturating_sub(position) });
     }
     table::remove(change, Kind::Family, key)?;
     Ok(Rotated::Reused)

@@ -169,7 +169,7 @@ fn all_mistakes_are_reported_at_once_and_nothing_is_touched() {
 fn a_server_that_cannot_be_a_resource_is_a_mistake_with_its_name() {
     let home = home();
     for (config, part) in [
-        (r#"{"mcpServers":{"My Server":{}}}"#, "server \"My Server\""),
+        (r#"{"mcpServers":{"My Server":{}}}"#, "the name \"My Server\""),
         (r#"{"mcpServers":{}}"#, "names no server"),
         ("{}", "mcpServers"),
     ] {

@@ -32,7 +32,8 @@ passwd name:
 # All tests: unit, contract, compiled wasm, end to end with real Envoy, real servers and real clients
 test: (setup-tests) wasm
     cargo build --quiet --locked --workspace --exclude wasm-filter --bins
-    PATH="$PWD/.tools/bin:$PATH" cargo test --locked --workspace --exclude wasm-filter
+    cargo test --quiet --locked --workspace --exclude wasm-filter --doc
+    PATH="$PWD/.tools/bin:$PATH" cargo test --locked --workspace --exclude wasm-filter --lib --bins --tests
 
 [private]
 setup-tests:

@@ -15,13 +15,14 @@ setup:
 
 # Compile the filter
 wasm:
-    @cargo build --quiet --locked --package wasm-filter --target wasm32-wasip1 --profile wasm
+    @cargo build --locked --package wasm-filter --target wasm32-wasip1 --profile wasm
 
 # Compile everything that `run` starts
 build: wasm
-    @cargo build --quiet --locked --release --package auth-service --package stdio-bridge --package launcher
+    @cargo build --locked --release --package auth-service --package stdio-bridge --package launcher
 
 # Build, then run the whole gateway natively until Ctrl-C
+[no-exit-message]
 run: setup build
     @PATH="$PWD/.tools/bin:$PATH" exec target/release/mcp-edge-gateway
 

@@ -1,6 +1,8 @@
-//! Envoy alone with any module in the place of our filter: what happens when the filter is not what it should be.
+//! Envoy alone, without auth service and bridge, with our filter or any other module in its place: what happens when
+//! the filter is not what it should be, or has nobody to ask.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use launcher::edge::bootstrap;
 use launcher::probe::Probe;
@@ -10,10 +12,10 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::gateway::{bin_dir, environment, envoy_stat, logs_in};
+use crate::gateway::{bin_dir, environment, envoy_stat, filter_wasm, logs_in};
 use crate::ports::Reserved;
 
-/// A running Envoy with the gateway's bootstrap and a foreign module.
+/// A running Envoy with the gateway's bootstrap.
 #[derive(Debug)]
 pub struct BareEdge {
     envoy: Program,
@@ -24,11 +26,20 @@ pub struct BareEdge {
 
 impl BareEdge {
     /// Starts Envoy with the module that `wat` (WebAssembly text) describes; MCP routes lead to `upstream`.
-    pub async fn start(wat: &str, upstream: SocketAddr) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let module = folder.path().join("module.wasm");
+    pub async fn with_module(wat: &str, upstream: SocketAddr) -> Self {
+        let module = tempfile::NamedTempFile::new().expect("a temporary file");
         std::fs::write(&module, wat::parse_str(wat).expect("WebAssembly text"))
             .expect("the module is written");
+        Self::start(module.path().to_owned(), upstream).await
+    }
+
+    /// Starts Envoy with our filter; nobody is at the address of the auth service yet.
+    pub async fn with_filter(upstream: SocketAddr) -> Self {
+        Self::start(filter_wasm(), upstream).await
+    }
+
+    async fn start(module: PathBuf, upstream: SocketAddr) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let (env, ports) = environment(folder.path(), &json!({}));
         let mut settings = Settings::read(&env, bin_dir()).expect("the harness sets what is right");
         settings.filter_wasm = module;
@@ -57,6 +68,18 @@ impl BareEdge {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.settings.gateway_bind
+    }
+
+    /// Where Envoy looks for the auth service.
+    #[must_use]
+    pub const fn auth_address(&self) -> SocketAddr {
+        self.settings.auth_bind
+    }
+
+    /// The public origin, which is the issuer.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.settings.public_url.as_str()
     }
 
     /// The value of one of Envoy's statistics.

@@ -25,14 +25,20 @@ impl Forge {
         let set: Value = serde_json::from_str(&file).expect("a key set");
         let jwk = set.pointer("/keys/0").expect("a signing key").to_string();
         let key = SigningKey::from_private_jwk(&jwk).expect("a private key");
-        Self { key, claims: good_claims(gateway, server) }
+        Self { key, claims: good_claims(gateway.origin(), server) }
     }
 
     /// Makes tokens with a key that the gateway has never seen.
     #[must_use]
     pub fn stranger(gateway: &Gateway, server: &str) -> Self {
+        Self::of_issuer(gateway.origin(), server)
+    }
+
+    /// Makes tokens of an issuer that is not running, with a key of its own.
+    #[must_use]
+    pub fn of_issuer(origin: &str, server: &str) -> Self {
         let key = SigningKey::from_seed(Algorithm::Es256, &[42; 32]).expect("a fixed seed that fits");
-        Self { key, claims: good_claims(gateway, server) }
+        Self { key, claims: good_claims(origin, server) }
     }
 
     /// The key's id.
@@ -72,12 +78,12 @@ impl Forge {
     }
 }
 
-fn good_claims(gateway: &Gateway, server: &str) -> Claims {
+fn good_claims(origin: &str, server: &str) -> Claims {
     let now = now();
     Claims {
-        iss: gateway.origin().to_owned(),
+        iss: origin.to_owned(),
         sub: "local:forged".to_owned(),
-        aud: gateway.url(&format!("/{server}/mcp")),
+        aud: format!("{origin}/{server}/mcp"),
         client_id: "forge".to_owned(),
         scope: format!("mcp:{server}"),
         iat: now,

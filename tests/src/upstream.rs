@@ -18,10 +18,15 @@ pub struct Recorder {
 impl Recorder {
     /// Starts on a free port.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::answering(SocketAddr::from(([127, 0, 0, 1], 0)), "ok").await
+    }
+
+    /// Starts at `address`; every answer is `body`.
+    pub async fn answering(address: SocketAddr, body: &str) -> Self {
+        let listener = TcpListener::bind(address).await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
         let heads = Arc::default();
-        let server = tokio::spawn(serve(listener, Arc::clone(&heads)));
+        let server = tokio::spawn(serve(listener, Arc::clone(&heads), Arc::from(body)));
         Self { address, heads, server }
     }
 
@@ -44,18 +49,24 @@ impl Drop for Recorder {
     }
 }
 
-async fn serve(listener: TcpListener, heads: Arc<Mutex<Vec<String>>>) {
+async fn serve(listener: TcpListener, heads: Arc<Mutex<Vec<String>>>, body: Arc<str>) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(answer(stream, Arc::clone(&heads)));
+        tokio::spawn(answer(stream, Arc::clone(&heads), Arc::clone(&body)));
     }
 }
 
-async fn answer(mut stream: TcpStream, heads: Arc<Mutex<Vec<String>>>) -> std::io::Result<()> {
+async fn answer(
+    mut stream: TcpStream,
+    heads: Arc<Mutex<Vec<String>>>,
+    body: Arc<str>,
+) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
     }
     let text = String::from_utf8_lossy(&head).to_lowercase();
     heads.lock().unwrap_or_else(PoisonError::into_inner).push(text);
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok").await
+    let length = body.len();
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+    stream.write_all(answer.as_bytes()).await
 }

@@ -1,8 +1,9 @@
 //! The decision about one request, and the keys that it is made with.
 
 use crate::bearer::Authorization;
+use crate::identity_headers;
 use crate::jwks::cache::{Event, Fetch, JwksCache, Keys};
-use crate::jwt::{Compact, Expectations, Identity, JwtError, TokenType, Unverified, Verified};
+use crate::jwt::{Audience, Compact, Expectations, JwtError, TokenType, Unverified, Verified};
 use crate::policy::{Access, Policy, Resource};
 use crate::reply::Reply;
 use crate::request::Request;
@@ -121,7 +122,7 @@ impl Gate {
         };
         let expected = Expectations {
             issuer: &issuer.name,
-            audience: resource.uri.as_str(),
+            audience: Audience::Only(resource.uri.as_str()),
             now,
             leeway: issuer.leeway,
         };
@@ -153,34 +154,9 @@ fn permit<'a>(request: &Request<'a>, resource: &Resource, token: &Verified) -> D
     if !token.scopes().covers(&resource.scope) {
         return Decision::Reply(Reply::insufficient_scope(resource));
     }
-    let Identity { user, name, client, token: token_id } = token.identity();
     let remove = [request.credentials(), request.identity_claims()].concat();
-    let mut set = vec![
-        ("x-user-id", visible_ascii(user)),
-        ("x-client-id", visible_ascii(client)),
-        ("x-token-id", visible_ascii(token_id)),
-        ("x-scopes", token.scopes().to_string()),
-    ];
-    if let Some(name) = name {
-        set.push(("x-user-name", visible_ascii(name)));
-    }
+    let set = identity_headers::of(token.identity(), token.scopes());
     Decision::Forward(Forward { remove, set })
-}
-
-/// Percent-encodes what is not visible ASCII, and `%` and `,` themselves, so that the value can be read back and can
-/// neither end a header nor pass for a list (G-04).
-fn visible_ascii(value: &str) -> String {
-    const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or('0');
-    let mut encoded = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_graphic() && byte != b'%' && byte != b',' {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.extend(['%', digit(byte >> 4), digit(byte & 0x0F)]);
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! What serde leaves open when untrusted JSON is read into a struct.
 
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny};
+use std::borrow::Cow;
+
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// Reads one JSON object and nothing else. (serde would also fill a struct from an array, by position.)
 pub(crate) fn object<'a, T: Deserialize<'a>>(document: &'a [u8]) -> Result<T, serde_json::Error> {
@@ -17,3 +20,46 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(document: &'a [u8]) -> Result<T, se
 pub(crate) fn is_present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(deserializer).map(|_| true)
 }
+
+/// The members of an object whose names are not known beforehand, each once. (A map would keep the last of several.)
+#[derive(Debug)]
+pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Members<'a> {
+    /// The value of the member `name`, read as `T`; `None` when it is absent.
+    pub(crate) fn get<T: Deserialize<'a>>(&self, name: &str) -> Result<Option<T>, serde_json::Error> {
+        let found = self.0.iter().find(|(other, _)| other == name);
+        found.map(|(_, raw)| serde_json::from_str(raw.get())).transpose()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((Name(name), value)) = map.next_entry()? {
+                    if members.iter().any(|(other, _)| *other == name) {
+                        return Err(A::Error::custom("a member is there twice"));
+                    }
+                    members.push((name, value));
+                }
+                Ok(members)
+            }
+        }
+
+        deserializer.deserialize_map(Each).map(Self)
+    }
+}
+
+/// A member's name, borrowed where it holds no escapes.
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);

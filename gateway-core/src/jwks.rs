@@ -1,36 +1,22 @@
 //! JSON Web Key Sets (RFC 7517 §5): bytes in, usable public keys out.
 
 pub mod cache;
+pub mod key;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use jwt_compact::alg::{Ed25519, Es256};
 use jwt_compact::jwk::JsonWebKey;
-use jwt_compact::{Algorithm as _, AlgorithmSignature};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::Sha256;
 
 use crate::json;
-use crate::jwt::{Algorithm, JwtError};
+use key::PublicKey;
 
 /// Public keys that can check tokens. Never empty.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySet {
     keys: Vec<PublicKey>,
     skipped: usize,
-}
-
-/// One public key, bound to its one algorithm (RFC 8725 §3.1).
-#[derive(Debug, Clone)]
-pub struct PublicKey {
-    kid: Option<String>,
-    material: Material,
-}
-
-#[derive(Debug, Clone)]
-enum Material {
-    Es256(Box<p256::ecdsa::VerifyingKey>),
-    EdDsa(Box<ed25519_dalek::VerifyingKey>),
 }
 
 /// Why a whole set is refused. A single bad key is skipped instead, and counted in [`KeySet::skipped`].
@@ -57,19 +43,6 @@ pub enum KeySetError {
 struct RawSet<'a> {
     #[serde(borrow)]
     keys: Vec<&'a RawValue>,
-}
-
-/// What jwt-compact's key type does not look at.
-#[derive(Deserialize)]
-struct KeyUse {
-    #[serde(default)]
-    kid: Option<String>,
-    #[serde(default, rename = "use")]
-    usage: Option<String>,
-    #[serde(default)]
-    alg: Option<String>,
-    #[serde(default)]
-    key_ops: Option<Vec<String>>,
 }
 
 impl KeySet {
@@ -118,55 +91,6 @@ impl KeySet {
             (None, [only]) => Some(only),
             (None, _) => None,
         }
-    }
-}
-
-impl PublicKey {
-    fn parse(raw: &str) -> Option<Self> {
-        let KeyUse { kid, usage, alg, key_ops } = json::object(raw.as_bytes()).ok()?;
-        let jwk: JsonWebKey<'_> = json::object(raw.as_bytes()).ok()?;
-        let for_signatures = usage.is_none_or(|usage| usage == "sig");
-        let may_verify = key_ops.is_none_or(|ops| ops.iter().any(|op| op == "verify"));
-        let kid_is_sane = kid.as_ref().is_none_or(|kid| !kid.is_empty());
-        if jwk.is_signing_key() || !for_signatures || !may_verify || !kid_is_sane {
-            return None;
-        }
-        let key = Self { kid, material: Material::parse(&jwk)? };
-        alg.is_none_or(|alg| alg == key.algorithm().name()).then_some(key)
-    }
-
-    /// The only algorithm that the key checks.
-    #[must_use]
-    pub const fn algorithm(&self) -> Algorithm {
-        match self.material {
-            Material::Es256(_) => Algorithm::Es256,
-            Material::EdDsa(_) => Algorithm::EdDsa,
-        }
-    }
-
-    /// Checks `signature` over `message`.
-    ///
-    /// # Errors
-    /// [`JwtError::Signature`].
-    pub fn check(&self, message: &[u8], signature: &[u8]) -> Result<(), JwtError> {
-        let is_valid = match &self.material {
-            Material::Es256(key) => AlgorithmSignature::try_from_slice(signature)
-                .is_ok_and(|signature| Es256.verify_signature(&signature, key, message)),
-            Material::EdDsa(key) => AlgorithmSignature::try_from_slice(signature)
-                .is_ok_and(|signature| Ed25519.verify_signature(&signature, key, message)),
-        };
-        if is_valid { Ok(()) } else { Err(JwtError::Signature) }
-    }
-}
-
-impl Material {
-    fn parse(jwk: &JsonWebKey<'_>) -> Option<Self> {
-        if let Ok(key) = p256::ecdsa::VerifyingKey::try_from(jwk) {
-            return Some(Self::Es256(Box::new(key)));
-        }
-        let key = ed25519_dalek::VerifyingKey::try_from(jwk).ok()?;
-        // With a key of small order, one signature fits many messages (F-16).
-        (!key.is_weak()).then(|| Self::EdDsa(Box::new(key)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the gateway decides, as pure functions.
 //!
 //! - [`jwt`]: access tokens in three stages, `Compact → Unverified → Verified`;
-//! - [`jwks`]: key sets, and their life at the edge as a state machine;
+//! - [`jwks`]: key sets, and their life at the edge as a state machine; [`signature`]: who checks signatures;
 //! - [`scope`], [`resource`] and [`servers`]: what a token allows, for which MCP server, and which there are;
 //! - [`policy`]: what the edge protects, parsed from its configuration;
 //! - [`request`], [`bearer`] and [`gate`]: a request in, a [`gate::Decision`] out; [`reply`]: the answers the edge gives;
@@ -14,6 +14,7 @@
 
 pub mod bearer;
 pub mod gate;
+pub mod identity_headers;
 mod json;
 pub mod jwks;
 pub mod jwt;
@@ -24,4 +25,5 @@ pub mod request;
 pub mod resource;
 pub mod scope;
 pub mod servers;
+pub mod signature;
 pub mod time;

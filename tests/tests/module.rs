@@ -81,9 +81,9 @@ fn passes(context: u32) -> Vec<Call> {
     vec![
         Call::Remove(context, "authorization".to_owned()),
         set(context, "x-user-id", "local:ada"),
+        set(context, "x-scopes", "mcp:time"),
         set(context, "x-client-id", "c1"),
         set(context, "x-token-id", "t1"),
-        set(context, "x-scopes", "mcp:time"),
     ]
 }
 

@@ -101,9 +101,9 @@ fn a_good_token_passes_and_the_upstream_learns_who_calls_but_never_the_token() {
         assert_eq!(forward.remove, ["authorization", "cookie", "x-user-id", "x-auth-token"]);
         let expected = [
             ("x-user-id", "local:ada"),
+            ("x-scopes", "mcp:time"),
             ("x-client-id", "client_1"),
             ("x-token-id", "token-1"),
-            ("x-scopes", "mcp:time"),
             ("x-user-name", "Ada%20%E2%9C%93"),
         ];
         assert_eq!(forward.set, expected.map(|(name, value)| (name, value.to_owned())));

@@ -2,41 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Compact, JwtError};
+use super::{Algorithm, Compact, JwtError};
 use crate::json;
-
-/// The signature algorithms of the gateway (RFC 7518, RFC 8037). There is no `none` and no `HS*`: a symmetric key could
-/// only be one that the edge shares with whoever issues tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Algorithm {
-    /// ECDSA on P-256 with SHA-256: the default, because Envoy's own `BoringSSL` can check it for the filter.
-    Es256,
-    /// Ed25519 (RFC 8037).
-    EdDsa,
-}
-
-impl Algorithm {
-    /// The name in `alg`; compared exactly, case included.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-}
-
-impl std::str::FromStr for Algorithm {
-    type Err = JwtError;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "ES256" => Ok(Self::Es256),
-            "EdDSA" => Ok(Self::EdDsa),
-            _ => Err(JwtError::Algorithm),
-        }
-    }
-}
 
 /// What `typ` must say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,12 +11,16 @@ pub enum TokenType {
     /// `at+jwt` or `application/at+jwt`, in any case (RFC 9068 §4).
     #[default]
     AccessToken,
+    /// Absent, `JWT`, or an access token's type: for issuers that do not follow RFC 9068. Such an issuer's ID tokens are
+    /// told apart by their audience only.
+    Jwt,
 }
 
 /// A token whose header is acceptable and whose signature nobody has looked at. It shows only what picks the key.
 #[derive(Debug, Clone)]
 pub struct Unverified<'a> {
     pub(super) compact: Compact<'a>,
+    pub(super) token_type: TokenType,
     algorithm: Algorithm,
     kid: Option<String>,
 }
@@ -105,7 +76,7 @@ impl<'a> Unverified<'a> {
         if raw.kid.as_ref().is_some_and(|kid| kid.is_empty() || kid.len() > Self::MAX_KID_LENGTH) {
             return Err(JwtError::UnknownKey);
         }
-        Ok(Self { compact, algorithm, kid: raw.kid })
+        Ok(Self { compact, token_type: expected, algorithm, kid: raw.kid })
     }
 
     /// The algorithm that the header claims.
@@ -122,10 +93,11 @@ impl<'a> Unverified<'a> {
 }
 
 fn is_expected(typ: Option<&str>, expected: TokenType) -> bool {
+    let is = |name: &str| typ.is_some_and(|typ| typ.eq_ignore_ascii_case(name));
+    let is_access_token = is("at+jwt") || is("application/at+jwt");
     match expected {
-        TokenType::AccessToken => typ.is_some_and(|typ| {
-            typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt")
-        }),
+        TokenType::AccessToken => is_access_token,
+        TokenType::Jwt => is_access_token || typ.is_none() || is("JWT"),
     }
 }
 
@@ -141,12 +113,26 @@ mod tests {
     }
 
     #[test]
-    fn the_two_algorithms_are_accepted() {
+    fn known_algorithms_are_accepted_and_other_members_ignored() {
         assert_eq!(parse(r#"{"alg":"ES256","typ":"at+jwt","kid":"k"}"#), Ok(Algorithm::Es256));
         assert_eq!(
             parse(r#"{"alg":"EdDSA","typ":"application/AT+JWT","x5t":"ignored"}"#),
             Ok(Algorithm::EdDsa)
         );
+    }
+
+    #[test]
+    fn an_issuer_without_rfc_9068_may_say_jwt_or_nothing_but_no_other_type() {
+        let parse = |header: &str| {
+            let token = format!("{}.e30.AA", Base64UrlUnpadded::encode_string(header.as_bytes()));
+            Unverified::parse(Compact::parse(&token)?, TokenType::Jwt).map(|token| token.algorithm())
+        };
+        for header in
+            [r#"{"alg":"RS256"}"#, r#"{"alg":"RS256","typ":"JWT"}"#, r#"{"alg":"RS256","typ":"at+jwt"}"#]
+        {
+            assert_eq!(parse(header), Ok(Algorithm::Rs256), "{header}");
+        }
+        assert_eq!(parse(r#"{"alg":"RS256","typ":"logout+jwt"}"#), Err(JwtError::Type));
     }
 
     #[test]

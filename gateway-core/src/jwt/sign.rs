@@ -26,6 +26,9 @@ pub enum SigningKeyError {
     /// The random bytes are not a valid P-256 scalar (one in 2^32 draws): draw again.
     #[error("unsuitable random bytes")]
     Seed,
+    /// Our auth service signs with ES256 or EdDSA.
+    #[error("keys for this algorithm cannot be made here; use ES256 or EdDSA")]
+    Algorithm,
     /// The text is not a private JWK of a supported algorithm.
     #[error("not a private JWK of type EC P-256 or OKP Ed25519")]
     NotAPrivateJwk,
@@ -38,7 +41,7 @@ impl SigningKey {
     /// A new key from 256 random bits.
     ///
     /// # Errors
-    /// [`SigningKeyError::Seed`].
+    /// [`SigningKeyError::Seed`] and [`SigningKeyError::Algorithm`].
     pub fn from_seed(algorithm: Algorithm, seed: &[u8; 32]) -> Result<Self, SigningKeyError> {
         Ok(Self::new(match algorithm {
             Algorithm::Es256 => {
@@ -46,6 +49,9 @@ impl SigningKey {
                 Secret::Es256(Box::new(key))
             }
             Algorithm::EdDsa => Secret::EdDsa(Box::new(ed25519_dalek::SigningKey::from_bytes(seed))),
+            Algorithm::Es384 | Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256 => {
+                return Err(SigningKeyError::Algorithm);
+            }
         }))
     }
 

@@ -1,8 +1,13 @@
-//! From [`Unverified`] to [`Verified`]: signature first, then claims.
+//! From [`Unverified`] over [`Authentic`] to [`Verified`]: who wrote the token, then what it says, then whether that is
+//! good here and now.
 
-use super::{Claims, Identity, JwtError, Unverified};
+use std::sync::Arc;
+
+use super::claims::Facts;
+use super::{ClaimNames, Identity, JwtError, TokenType, Unverified};
 use crate::jwks::KeySet;
 use crate::scope::ScopeSet;
+use crate::signature::{PureRust, SignatureCheck};
 use crate::time::UnixTime;
 
 /// What a token must say to be good here and now.
@@ -11,55 +16,111 @@ pub struct Expectations<'a> {
     /// The issuer, byte for byte (F-13).
     pub issuer: &'a str,
     /// The resource that is asked for, byte for byte (F-14).
-    pub audience: &'a str,
+    pub audience: Audience<'a>,
     /// The present.
     pub now: UnixTime,
     /// Seconds by which clocks may differ, both ways; at most 60.
     pub leeway: u64,
 }
 
-/// A token that was checked in full. Only [`Unverified::verify`] makes one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified {
-    claims: Claims,
-    scopes: ScopeSet,
+/// Which `aud` is right.
+#[derive(Debug, Clone, Copy)]
+pub enum Audience<'a> {
+    /// This one and no other beside it: whoever else is in the audience could use the token here.
+    Only(&'a str),
+    /// This one, possibly among others.
+    Contains(&'a str),
+    /// At least one of these, whatever the resource is.
+    OneOf(&'a [String]),
 }
 
+/// A token that its issuer did sign. Whether it is good for a request is another question, asked each time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authentic {
+    facts: Facts,
+}
+
+/// A token that was checked in full, for one request. Only [`Authentic::verify`] makes one.
+#[derive(Debug, Clone)]
+pub struct Verified(Arc<Authentic>);
+
 impl Unverified<'_> {
-    /// Checks signature, issuer, audience and times, in that order: nothing that a stranger wrote is looked at before
-    /// the signature says who wrote it.
+    /// Checks who signed the token; nothing that a stranger wrote is looked at before.
+    ///
+    /// # Errors
+    /// [`JwtError::UnknownKey`], [`JwtError::KeyMismatch`], [`JwtError::Signature`], [`JwtError::Claims`].
+    pub fn authenticate(
+        &self,
+        keys: &KeySet,
+        names: &ClaimNames,
+        check: &dyn SignatureCheck,
+    ) -> Result<Authentic, JwtError> {
+        let key = keys.find(self.kid()).ok_or(JwtError::UnknownKey)?;
+        if !key.allows(self.algorithm()) {
+            return Err(JwtError::KeyMismatch);
+        }
+        let signature = self.compact.signature()?;
+        if !check.is_valid(self.algorithm(), key, self.compact.signing_input(), &signature) {
+            return Err(JwtError::Signature);
+        }
+        Ok(Authentic { facts: Facts::parse(&self.compact.payload()?, names, self.token_type)? })
+    }
+
+    /// Checks a token of our own in full, in pure Rust.
     ///
     /// # Errors
     /// The first [`JwtError`] that applies.
     pub fn verify(&self, keys: &KeySet, expected: Expectations<'_>) -> Result<Verified, JwtError> {
-        let key = keys.find(self.kid()).ok_or(JwtError::UnknownKey)?;
-        if key.algorithm() != self.algorithm() {
-            return Err(JwtError::KeyMismatch);
-        }
-        key.check(self.compact.signing_input(), &self.compact.signature()?)?;
-        let claims = Claims::parse(&self.compact.payload()?)?;
-        expected.hold_for(&claims)?;
-        let scopes = ScopeSet::parse(&claims.scope);
-        Ok(Verified { claims, scopes })
+        Arc::new(self.authenticate(keys, &ClaimNames::default(), &PureRust)?).verify(expected)
+    }
+
+    /// The issuer that the token claims, to choose whose keys may check it.
+    ///
+    /// # Errors
+    /// [`JwtError::Claims`], [`JwtError::NotCompact`].
+    pub fn claimed_issuer(&self, names: &ClaimNames) -> Result<String, JwtError> {
+        let facts = Facts::parse(&self.compact.payload()?, names, TokenType::Jwt)?;
+        Ok(facts.issuer)
     }
 }
 
-impl Expectations<'_> {
-    fn hold_for(self, claims: &Claims) -> Result<(), JwtError> {
-        if claims.iss != self.issuer {
+impl Authentic {
+    /// Checks issuer, audience and times.
+    ///
+    /// # Errors
+    /// [`JwtError::Issuer`], [`JwtError::Audience`], [`JwtError::Expired`], [`JwtError::NotYetValid`].
+    pub fn verify(self: &Arc<Self>, expected: Expectations<'_>) -> Result<Verified, JwtError> {
+        let facts = &self.facts;
+        if facts.issuer != expected.issuer {
             return Err(JwtError::Issuer);
         }
-        if claims.aud != self.audience {
+        if !expected.audience.is_met_by(&facts.audiences) {
             return Err(JwtError::Audience);
         }
-        if self.now >= claims.exp.plus(self.leeway) {
+        if expected.now >= facts.expiry().plus(expected.leeway) {
             return Err(JwtError::Expired);
         }
-        let latest_start = self.now.plus(self.leeway);
-        if claims.nbf > latest_start || claims.iat > latest_start {
+        let latest_start = expected.now.plus(expected.leeway);
+        if facts.not_before > latest_start || facts.issued_at() > latest_start {
             return Err(JwtError::NotYetValid);
         }
-        Ok(())
+        Ok(Verified(Arc::clone(self)))
+    }
+
+    /// What the claims say.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+}
+
+impl Audience<'_> {
+    fn is_met_by(self, audiences: &[String]) -> bool {
+        match self {
+            Self::Only(resource) => matches!(audiences, [only] if only == resource),
+            Self::Contains(resource) => audiences.iter().any(|audience| audience == resource),
+            Self::OneOf(accepted) => audiences.iter().any(|audience| accepted.contains(audience)),
+        }
     }
 }
 
@@ -67,23 +128,24 @@ impl Verified {
     /// Who is calling.
     #[must_use]
     pub fn identity(&self) -> Identity<'_> {
-        Identity {
-            user: &self.claims.sub,
-            name: self.claims.preferred_username.as_deref(),
-            client: &self.claims.client_id,
-            token: &self.claims.jti,
-        }
+        self.0.facts.identity()
     }
 
     /// What the token allows.
     #[must_use]
-    pub const fn scopes(&self) -> &ScopeSet {
-        &self.scopes
+    pub fn scopes(&self) -> &ScopeSet {
+        self.0.facts.scopes()
     }
 
     /// When the token ends.
     #[must_use]
-    pub const fn expiry(&self) -> UnixTime {
-        self.claims.exp
+    pub fn expiry(&self) -> UnixTime {
+        self.0.facts.expiry()
+    }
+
+    /// When the token was issued.
+    #[must_use]
+    pub fn issued_at(&self) -> UnixTime {
+        self.0.facts.issued_at()
     }
 }

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 pub use id::Id;
 pub use salvage::{Salvage, Salvaged};
 
-pub(crate) use object::{Member, read_object};
+pub(crate) use object::{Member, Rigour, read_object};
 
 use crate::error::{INVALID_REQUEST, PARSE_ERROR};
 
@@ -25,6 +25,7 @@ pub struct Message<'a> {
     raw: &'a str,
     kind: Kind<'a>,
     params: Option<&'a RawValue>,
+    result: Option<&'a RawValue>,
 }
 
 /// What a message is.
@@ -77,6 +78,12 @@ pub enum ParseError {
     /// A member is written like a known one, but in another case; some readers would take it for that one.
     #[error("a member is written like \"{0}\" in another case")]
     CaseVariant(&'static str),
+    /// A member that decides the meaning is written with escapes: nobody needs them there, and some readers miss it.
+    #[error("the member \"{0}\" is written with escapes")]
+    Escaped(&'static str),
+    /// Any other member is there twice, where each may be there once.
+    #[error("a member is there more than once")]
+    Repeated,
     /// `jsonrpc` is missing or not "2.0".
     #[error("the member \"jsonrpc\" must be \"2.0\"")]
     Version,
@@ -101,6 +108,8 @@ impl ParseError {
             | Self::NotAnObject
             | Self::Duplicate(_)
             | Self::CaseVariant(_)
+            | Self::Escaped(_)
+            | Self::Repeated
             | Self::Version
             | Self::Id
             | Self::Method
@@ -115,8 +124,12 @@ impl<'a> Message<'a> {
     /// # Errors
     /// [`ParseError`] for whatever is not one unambiguous JSON-RPC 2.0 message.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        Self::read(bytes, Rigour::Sought)
+    }
+
+    pub(crate) fn read(bytes: &'a [u8], rigour: Rigour) -> Result<Self, ParseError> {
         let raw = std::str::from_utf8(bytes).map_err(|_| ParseError::Encoding)?.trim_matches(WHITESPACE);
-        let [jsonrpc, id, method, params, result, error] = read_object(raw, KEYS)?;
+        let [jsonrpc, id, method, params, result, error] = read_object(raw, KEYS, rigour)?;
         if jsonrpc.and_then(string).as_deref() != Some("2.0") {
             return Err(ParseError::Version);
         }
@@ -126,7 +139,7 @@ impl<'a> Message<'a> {
             (None, None, Some(_)) => Kind::Response { id: optional(id)?, is_error: true },
             _ => return Err(ParseError::Shape),
         };
-        Ok(Self { raw, kind, params })
+        Ok(Self { raw, kind, params, result })
     }
 
     /// What the message is.
@@ -163,12 +176,15 @@ impl<'a> Message<'a> {
     /// tokens, so each becomes a space; everything else is as it came.
     #[must_use]
     pub fn single_line(&self) -> Cow<'a, str> {
-        const LINE_ENDS: [char; 2] = ['\r', '\n'];
-        if self.raw.contains(LINE_ENDS) {
-            Cow::Owned(self.raw.replace(LINE_ENDS, " "))
-        } else {
-            Cow::Borrowed(self.raw)
-        }
+        single_line(self.raw)
+    }
+
+    pub(crate) fn into_kind(self) -> Kind<'a> {
+        self.kind
+    }
+
+    pub(crate) const fn result(&self) -> Option<&'a RawValue> {
+        self.result
     }
 
     pub(crate) const fn params(&self) -> Option<&'a RawValue> {
@@ -195,6 +211,12 @@ fn required(id: Option<Member<'_>>) -> Result<Id, ParseError> {
 
 fn optional(id: Option<Member<'_>>) -> Result<Option<Id>, ParseError> {
     id.filter(|id| id.get() != "null").map(|id| Id::parse(id.get())).transpose()
+}
+
+/// Valid JSON on one line.
+pub(crate) fn single_line(json: &str) -> Cow<'_, str> {
+    const LINE_ENDS: [char; 2] = ['\r', '\n'];
+    if json.contains(LINE_ENDS) { Cow::Owned(json.replace(LINE_ENDS, " ")) } else { Cow::Borrowed(json) }
 }
 
 /// The text of a JSON string; `None` for any other value.

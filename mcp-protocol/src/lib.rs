@@ -3,6 +3,8 @@
 //! - [`jsonrpc`]: one JSON-RPC message, classified without touching its text, so that it can be relayed byte for byte;
 //! - [`params`]: the few members of `params` that a gateway has to read;
 //! - [`version`] and [`era`]: the protocol revisions, and which of the two eras an HTTP request belongs to;
+//! - [`operation`]: what a request asks for, as far as permissions are concerned;
+//! - [`tool_list`]: answers to `tools/list` without the tools that the asker may not call;
 //! - [`headers`] and [`error`]: the standard header names, error codes and error answers.
 //!
 //! Everything here takes bytes from people who may be hostile. What two readers could understand in two ways
@@ -12,5 +14,7 @@ pub mod era;
 pub mod error;
 pub mod headers;
 pub mod jsonrpc;
+pub mod operation;
 pub mod params;
+pub mod tool_list;
 pub mod version;

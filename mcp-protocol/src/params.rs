@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::jsonrpc::{Id, Message, ParseError, read_object, string};
+use crate::jsonrpc::{Id, Message, ParseError, Rigour, read_object, string};
 
 /// What a gateway reads in the `params` of a request or notification. Whatever is not there is `None`.
 ///
@@ -53,24 +53,31 @@ impl<'a> Params<'a> {
     /// # Errors
     /// [`ParamsError`] when there is more than one way to read them.
     pub fn of(message: &Message<'a>) -> Result<Self, ParamsError> {
+        Self::read(message, Rigour::Sought)
+    }
+
+    pub(crate) fn read(message: &Message<'a>, rigour: Rigour) -> Result<Self, ParamsError> {
         let Some(params) = message.params().filter(|params| params.get() != "null") else {
             return Ok(Self::default());
         };
-        let [name, uri, version, request_id, progress_token, meta] = members(params.get(), KEYS)?;
+        let [name, uri, version, request_id, progress_token, meta] = members(params.get(), KEYS, rigour)?;
         Ok(Self {
             name: text(name, "name")?,
             uri: text(uri, "uri")?,
             protocol_version: text(version, "protocolVersion")?,
             request_id: id(request_id, "requestId")?,
             progress_token: id(progress_token, "progressToken")?,
-            meta: meta.filter(|meta| meta.get() != "null").map_or(Ok(Meta::default()), Meta::read)?,
+            meta: match meta.filter(|meta| meta.get() != "null") {
+                Some(meta) => Meta::read(meta, rigour)?,
+                None => Meta::default(),
+            },
         })
     }
 }
 
 impl<'a> Meta<'a> {
-    fn read(meta: RawMember<'a>) -> Result<Self, ParamsError> {
-        let [version, progress_token] = members(meta.get(), META_KEYS)?;
+    fn read(meta: RawMember<'a>, rigour: Rigour) -> Result<Self, ParamsError> {
+        let [version, progress_token] = members(meta.get(), META_KEYS, rigour)?;
         Ok(Self {
             protocol_version: text(version, "_meta.io.modelcontextprotocol/protocolVersion")?,
             progress_token: id(progress_token, "_meta.progressToken")?,
@@ -86,9 +93,13 @@ const META_KEYS: [&str; 2] = ["io.modelcontextprotocol/protocolVersion", "progre
 fn members<'a, const N: usize>(
     text: &'a str,
     keys: [&'static str; N],
+    rigour: Rigour,
 ) -> Result<[Option<RawMember<'a>>; N], ParamsError> {
-    read_object(text, keys).map_err(|error| match error {
-        ParseError::Duplicate(_) | ParseError::CaseVariant(_) => ParamsError::Ambiguous(error),
+    read_object(text, keys, rigour).map_err(|error| match error {
+        ParseError::Duplicate(_)
+        | ParseError::CaseVariant(_)
+        | ParseError::Escaped(_)
+        | ParseError::Repeated => ParamsError::Ambiguous(error),
         ParseError::Encoding
         | ParseError::Syntax { .. }
         | ParseError::Batch

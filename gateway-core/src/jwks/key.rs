@@ -79,6 +79,10 @@ impl PublicKey {
 }
 
 impl Material {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the enum may grow; what is not listed is of no use here"
+    )]
     fn parse(jwk: &JsonWebKey<'_>) -> Option<Self> {
         match jwk {
             JsonWebKey::EllipticCurve { curve, .. } if curve == "P-256" => {

@@ -90,7 +90,7 @@ impl Facts {
 
     /// Reads the claims. `exp` and the user are always required; the rest of RFC 9068 (`client_id`, `iat`, `jti`) from
     /// issuers that follow it.
-    pub(super) fn parse(payload: &[u8], names: &ClaimNames, kind: TokenType) -> Result<Self, JwtError> {
+    pub(crate) fn parse(payload: &[u8], names: &ClaimNames, kind: TokenType) -> Result<Self, JwtError> {
         Self::read(payload, names)
             .ok()
             .flatten()

@@ -26,7 +26,7 @@ pub enum SigningKeyError {
     /// The random bytes are not a valid P-256 scalar (one in 2^32 draws): draw again.
     #[error("unsuitable random bytes")]
     Seed,
-    /// Our auth service signs with ES256 or EdDSA.
+    /// Our auth service signs with `ES256` or `EdDSA`.
     #[error("keys for this algorithm cannot be made here; use ES256 or EdDSA")]
     Algorithm,
     /// The text is not a private JWK of a supported algorithm.

@@ -21,6 +21,8 @@ pub struct SseNarrower {
     line: usize,
     /// The last byte was a carriage return: a line feed now belongs to the same line end.
     after_return: bool,
+    /// What went out last was an event with line ends of our own: that line feed is not missing there.
+    is_rewritten: bool,
     /// What may go on to the client.
     ready: Vec<u8>,
     failure: Option<NotAnAnswer>,
@@ -29,8 +31,9 @@ pub struct SseNarrower {
 impl SseNarrower {
     /// At the beginning of a stream whose events have at most `limit` bytes.
     #[must_use]
-    pub const fn new(limit: usize) -> Self {
-        Self { limit, event: Vec::new(), line: 0, after_return: false, ready: Vec::new(), failure: None }
+    pub fn new(limit: usize) -> Self {
+        let (event, ready) = (Vec::new(), Vec::new());
+        Self { limit, event, line: 0, after_return: false, is_rewritten: false, ready, failure: None }
     }
 
     /// Takes the next bytes of the stream, the last ones with `end`, and gives what may go on to the client.
@@ -97,7 +100,8 @@ impl SseNarrower {
 
     fn line_feed_after_return(&mut self) -> Result<(), NotAnAnswer> {
         if self.event.is_empty() {
-            self.ready.push(b'\n');
+            let line_feed = (!self.is_rewritten).then_some(b'\n');
+            self.ready.extend(line_feed);
         } else {
             self.keep(b"\n")?;
             self.line = self.event.len();
@@ -110,6 +114,7 @@ impl SseNarrower {
             Some(b"\r" | b"\n") => return self.dispatch(allowed),
             Some([b':', ..]) if self.line == 0 => {
                 self.ready.append(&mut self.event);
+                self.is_rewritten = false;
             }
             _ => self.line = self.event.len(),
         }
@@ -120,10 +125,9 @@ impl SseNarrower {
     fn dispatch(&mut self, allowed: &impl Fn(&str) -> bool) -> Result<(), NotAnAnswer> {
         self.line = 0;
         let event = std::mem::take(&mut self.event);
-        match narrow_event(&event, allowed)? {
-            None => self.ready.extend_from_slice(&event),
-            Some(narrowed) => self.ready.extend_from_slice(narrowed.as_bytes()),
-        }
+        let narrowed = narrow_event(&event, allowed)?;
+        self.is_rewritten = narrowed.is_some();
+        self.ready.extend(narrowed.map_or(event, String::into_bytes));
         Ok(())
     }
 }

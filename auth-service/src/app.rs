@@ -7,7 +7,7 @@ use service_kit::random::SystemRng;
 
 use crate::config::Config;
 use crate::data_dir::{self, DataDirError};
-use crate::flow::Deps;
+use crate::flow::{Deps, Ending};
 use crate::identity::local::LocalUsers;
 use crate::keys::{self, KeysError, SigningKeys};
 use crate::store::embedded::EmbeddedStore;
@@ -42,7 +42,7 @@ pub fn assemble(config: &Config) -> Result<Deps, StartError> {
     let rng = Arc::new(SystemRng);
     data_dir::prepare(&places.data_dir)?;
     let file = places.data_dir.join(STORE_FILE);
-    let store = EmbeddedStore::open(&file).map_err(|error| match error.kind() {
+    let store = EmbeddedStore::open(&file, rng.as_ref()).map_err(|error| match error.kind() {
         StoreErrorKind::InUse => StartError::StoreInUse(file),
         StoreErrorKind::Unavailable | StoreErrorKind::Corrupt => StartError::Store(file, error),
     })?;
@@ -55,5 +55,6 @@ pub fn assemble(config: &Config) -> Result<Deps, StartError> {
         clock: Arc::new(SystemClock),
         rng,
         lifetimes: config.lifetimes,
+        ending: Ending::default(),
     })
 }

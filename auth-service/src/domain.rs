@@ -12,5 +12,7 @@ pub mod parameters;
 pub mod pkce;
 pub mod redirect_uri;
 pub mod refresh;
+pub mod revocation;
 pub mod secret;
+pub mod token;
 pub mod user;

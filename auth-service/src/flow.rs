@@ -5,6 +5,7 @@ pub mod authorize;
 pub mod consent;
 pub mod error;
 pub mod exchange;
+pub mod feed;
 pub mod refresh;
 pub mod register;
 pub mod sign_in;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use gateway_core::time::UnixTime;
 use service_kit::clock::Clock;
 use service_kit::random::Rng;
+use tokio::sync::watch;
 
 use crate::domain::catalogue::Catalogue;
 use crate::domain::refresh::RefreshKey;
@@ -41,6 +43,32 @@ pub struct Deps {
     pub rng: Arc<dyn Rng>,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// When to stop waiting.
+    pub ending: Ending,
+}
+
+/// Tells everything that waits that the service is about to end.
+#[derive(Debug, Clone)]
+pub struct Ending(watch::Sender<bool>);
+
+impl Ending {
+    /// From here on, nothing waits any more.
+    pub fn begin(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Returns when the end has begun.
+    pub async fn begun(&self) {
+        let mut bell = self.0.subscribe();
+        // An error would mean that every sender is gone; `self` is one.
+        let _begun = bell.wait_for(|has_begun| *has_begun).await;
+    }
+}
+
+impl Default for Ending {
+    fn default() -> Self {
+        Self(watch::Sender::new(false))
+    }
 }
 
 /// How long things live, in seconds.

@@ -11,9 +11,11 @@ mod middleware;
 mod origin;
 mod page;
 mod register;
+mod revocations;
 mod token;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderName, Method, header};
@@ -21,6 +23,12 @@ use axum::routing::{get, post};
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::flow::Deps;
+
+/// Longest time for one answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest time for an answer that may wait for something to happen.
+const LONG_TIMEOUT: Duration = revocations::MAX_WAIT.saturating_add(TIMEOUT);
 
 /// Everything that clients and browsers may reach.
 pub fn public(deps: &Arc<Deps>) -> Router {
@@ -44,7 +52,7 @@ pub fn public(deps: &Arc<Deps>) -> Router {
         .layer(cors);
     let for_people =
         Router::new().route("/authorize", get(authorize::get).post(authorize::post).head(error::not_allowed));
-    middleware::around(for_clients.merge(for_people).fallback(error::not_found), deps)
+    middleware::around(for_clients.merge(for_people).fallback(error::not_found), deps, TIMEOUT)
         .with_state(Arc::clone(deps))
 }
 
@@ -54,5 +62,8 @@ pub fn internal(deps: &Arc<Deps>) -> Router {
         .route("/health/live", get(internal::live))
         .route("/health/ready", get(internal::ready))
         .fallback(error::not_found);
-    middleware::around(router, deps).with_state(Arc::clone(deps))
+    let waiting = Router::new().route("/internal/revocations", get(revocations::get));
+    middleware::around(router, deps, TIMEOUT)
+        .merge(middleware::around(waiting, deps, LONG_TIMEOUT))
+        .with_state(Arc::clone(deps))
 }

@@ -7,12 +7,11 @@ use std::time::Duration;
 use axum::Router;
 use service_kit::lifecycle::Shutdown;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::config::Config;
-use crate::flow::Deps;
+use crate::flow::{Deps, Ending};
 use crate::http;
 
 /// How long requests that are under way may take once the end was asked for.
@@ -54,14 +53,14 @@ pub async fn serve(config: &Config, deps: Deps) -> Result<(), ServeError> {
         "auth-service is ready"
     );
     let deps = Arc::new(deps);
-    let (stop, stopped) = watch::channel(false);
+    let ending = deps.ending.clone();
     let mut tasks = JoinSet::new();
-    tasks.spawn(listen(public, http::public(&deps), stopped.clone()));
-    tasks.spawn(listen(internal, http::internal(&deps), stopped.clone()));
+    tasks.spawn(listen(public, http::public(&deps), ending.clone()));
+    tasks.spawn(listen(internal, http::internal(&deps), ending.clone()));
     let purge = tokio::spawn(purge(deps));
     let signal = shutdown.requested().await;
     tracing::info!(signal, "ending: no new requests, those under way have 5 s");
-    stop.send_replace(true);
+    ending.begin();
     let drained = tokio::select! {
         drained = tokio::time::timeout(DRAIN, tasks.join_all()) => drained.is_ok(),
         _ = shutdown.requested() => false,
@@ -79,11 +78,8 @@ async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener,
     TcpListener::bind(address).await.map_err(|cause| ServeError::Bind { setting, address, cause })
 }
 
-async fn listen(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
-    let stop = async move {
-        // An error means that the sender is gone: the end as well.
-        let _ended = stopped.wait_for(|stop| *stop).await;
-    };
+async fn listen(listener: TcpListener, router: Router, ending: Ending) {
+    let stop = async move { ending.begun().await };
     if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
         tracing::error!(%error, "a listener broke");
     }

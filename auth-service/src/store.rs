@@ -5,8 +5,11 @@
 //! expired, and *now* is always an argument. Secrets come in as digests only.
 //! `tests/store_contract.rs` is the suite that every implementation passes.
 
+mod about;
 pub mod embedded;
+mod live;
 mod records;
+mod revocations;
 
 use async_trait::async_trait;
 use gateway_core::time::UnixTime;
@@ -14,6 +17,10 @@ use gateway_core::time::UnixTime;
 use crate::domain::client::{Client, ClientId};
 use crate::domain::grant::{Access, BrowserSignIn, CodeGrant, FamilyId, PendingConsent};
 use crate::domain::secret::Digest;
+use crate::domain::token::IssuedToken;
+
+pub use live::Live;
+pub use revocations::{Batch, Cursor, RevocationStore};
 
 /// Why the store could not answer. Whoever asked must refuse, not guess.
 #[derive(Debug, thiserror::Error)]
@@ -116,13 +123,13 @@ pub trait AuthorizationStore: Send + Sync {
     /// forgotten: only [`Self::redeem_code`] decides. `None` for an expired or unknown code.
     async fn code(&self, code: &Digest, now: UnixTime) -> Result<Option<CodeGrant>, StoreError>;
 
-    /// Spends a code and, in the same step, opens its family with its first refresh token. A code that was spent before
-    /// takes its family down with it, in the same step too (RFC 6749 §4.1.2). Without `opening` the code is burned:
-    /// spent with nothing in return.
+    /// Spends a code and, in the same step, remembers the access token that is issued for it and opens its family with its
+    /// first refresh token. A code that was spent before takes its family and every access token that came from it down
+    /// with it, in the same step too (RFC 6749 §4.1.2). Without an `issue` the code is burned: spent with nothing in return.
     async fn redeem_code(
         &self,
         code: &Digest,
-        opening: Option<&FamilyOpening>,
+        issue: Option<&Issue>,
         now: UnixTime,
     ) -> Result<Redemption, StoreError>;
 }
@@ -134,6 +141,15 @@ pub struct CodeLifetime {
     pub expires_at: UnixTime,
     /// Until then a second redemption is noticed.
     pub forgotten_at: UnixTime,
+}
+
+/// What a code is redeemed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Issue {
+    /// The access token.
+    pub token: IssuedToken,
+    /// The family, for clients that refresh.
+    pub family: Option<FamilyOpening>,
 }
 
 /// How a family of refresh tokens begins.
@@ -150,7 +166,7 @@ pub struct FamilyOpening {
 pub enum Redemption {
     /// The code is now spent; its family, if one was asked for, is open.
     First(CodeGrant),
-    /// The code had been spent before. Its family is now revoked.
+    /// The code had been spent before. Its family and its access tokens are now revoked.
     Replayed(CodeGrant),
     /// There is no such code, or it has expired.
     Unknown,
@@ -165,8 +181,8 @@ pub trait RefreshStore: Send + Sync {
     /// Trades a refresh token for its successor; see [`Rotation`] and [`Rotated`] for the rules.
     async fn rotate_refresh(&self, rotation: &Rotation) -> Result<Rotated, StoreError>;
 
-    /// Ends a family. A family that is gone stays gone.
-    async fn revoke_family(&self, family: FamilyId) -> Result<(), StoreError>;
+    /// Ends a family and, in the same step, revokes the access tokens that came from it. A family that is gone stays gone.
+    async fn revoke_family(&self, family: FamilyId, now: UnixTime) -> Result<(), StoreError>;
 }
 
 /// An attempt to trade a refresh token for its successor.
@@ -178,6 +194,8 @@ pub struct Rotation {
     pub presented: Digest,
     /// Digest of the token that follows it.
     pub successor: Digest,
+    /// The access token that is issued when the trade is good.
+    pub issued: IssuedToken,
     /// The present.
     pub now: UnixTime,
     /// Seconds after its rotation for which an old token is answered with the live one.
@@ -197,12 +215,12 @@ impl Rotation {
 pub enum Rotated {
     /// The successor is now the live token of the family.
     Fresh,
-    /// The token was traded less than `grace` seconds ago. Nothing changed.
+    /// The token was traded less than `grace` seconds ago. Nothing changed, but for the access token that is remembered.
     Again {
         /// How many successors away the live token is: 1 when nobody has traded since.
         behind: usize,
     },
-    /// The token was traded longer ago: somebody has a copy. The family is now revoked.
+    /// The token was traded longer ago: somebody has a copy. The family and its access tokens are now revoked.
     Reused,
     /// There is no such family: expired, revoked, or never opened.
     Unknown,
@@ -210,7 +228,9 @@ pub enum Rotated {
 
 /// Everything the service remembers.
 #[async_trait]
-pub trait Store: ClientStore + SessionStore + AuthorizationStore + RefreshStore + std::fmt::Debug {
+pub trait Store:
+    ClientStore + SessionStore + AuthorizationStore + RefreshStore + RevocationStore + std::fmt::Debug
+{
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
 

@@ -54,9 +54,14 @@ impl Parameters {
     /// Whether any parameter, known to us or not, is repeated.
     #[must_use]
     pub fn has_repeated(&self) -> bool {
-        let mut names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
+        let mut names: Vec<&str> = self.names().collect();
         names.sort_unstable();
         names.windows(2).any(|pair| pair.first() == pair.last())
+    }
+
+    /// The names, in the order in which they came.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
     }
 
     /// Whether `name` is repeated.
@@ -69,7 +74,7 @@ impl Parameters {
 impl std::fmt::Debug for Parameters {
     /// Names only: values are passwords, codes and secrets.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+        formatter.debug_list().entries(self.names()).finish()
     }
 }
 

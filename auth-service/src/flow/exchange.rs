@@ -12,7 +12,7 @@ use crate::domain::grant::CodeGrant;
 use crate::domain::pkce::CodeVerifier;
 use crate::domain::secret::{AuthorizationCode, Digest, Secret};
 use crate::domain::user::User;
-use crate::store::{FamilyOpening, Redemption};
+use crate::store::{FamilyOpening, Issue, Redemption};
 
 /// The one answer to every code that is not good: it tells nobody what was wrong with it (C-03).
 const INVALID_CODE: Refusal =
@@ -81,7 +81,7 @@ async fn redeem(
     good: &Redeemable,
 ) -> Result<IssuedTokens, FlowError> {
     let access = &good.grant.access;
-    let (token, jti) = access_token(deps, access, &good.scope, &good.user)?;
+    let (token, issued) = access_token(deps, access, &good.scope, &good.user)?;
     let refresh_token = if client.profile.refreshes {
         Some(deps.refresh_key.first(good.grant.family, deps.rng.as_ref())?)
     } else {
@@ -89,11 +89,11 @@ async fn redeem(
     };
     keep_client(deps, client).await?;
     let now = deps.now();
-    let opening = refresh_token.as_ref().map(|first| FamilyOpening {
+    let family = refresh_token.as_ref().map(|first| FamilyOpening {
         first: first.digest(),
         expires_at: now.plus(deps.lifetimes.refresh_token),
     });
-    match deps.store.redeem_code(code, opening.as_ref(), now).await? {
+    match deps.store.redeem_code(code, Some(&Issue { token: issued, family }), now).await? {
         Redemption::First(_) => {}
         Redemption::Replayed(grant) => {
             record_replay(&grant);
@@ -102,7 +102,7 @@ async fn redeem(
         Redemption::Unknown => return Err(INVALID_CODE.into()),
     }
     let record = audit::record(Event::TokenIssued).user(&access.subject).client(&client.id);
-    record.detail(format_args!("{jti} for {}", good.scope)).ok();
+    record.detail(format_args!("{} for {}", issued.id, good.scope)).ok();
     let expires_in = deps.lifetimes.access_token;
     Ok(IssuedTokens { access_token: token, expires_in, refresh_token, scope: good.scope.clone() })
 }

@@ -10,6 +10,7 @@ use crate::domain::client::Client;
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::grant::{Access, FamilyId};
 use crate::domain::refresh::RefreshToken;
+use crate::domain::token::IssuedToken;
 use crate::domain::user::User;
 use crate::store::{Rotated, Rotation};
 
@@ -41,28 +42,34 @@ pub async fn refresh(
         ));
     }
     let Some((user, allowed)) = still_allowed(deps, &access).await? else {
-        deps.store.revoke_family(token.family()).await?;
+        deps.store.revoke_family(token.family(), deps.now()).await?;
         record(Event::AccessWithdrawn, &access, token.family()).refused();
         return Err(INVALID_TOKEN.into());
     };
     let scope = narrowed(&allowed, request.scope)?;
-    let (access_token, jti) = access_token(deps, &access, &scope, &user)?;
+    let (access_token, issued) = access_token(deps, &access, &scope, &user)?;
     keep_client(deps, client).await?;
-    let refresh_token = Some(rotate(deps, token, &access).await?);
+    let refresh_token = Some(rotate(deps, token, issued, &access).await?);
     let record = audit::record(Event::TokenIssued).user(&access.subject).client(&client.id);
-    record.detail(format_args!("{jti} for {scope}")).ok();
+    record.detail(format_args!("{} for {scope}", issued.id)).ok();
     Ok(IssuedTokens { access_token, expires_in: deps.lifetimes.access_token, refresh_token, scope })
 }
 
 /// The token that the client goes on with. Who comes late, with a token that another process of the same client or the
 /// same client itself traded a moment ago, gets the live one: all of them end up with the same token.
-async fn rotate(deps: &Deps, token: RefreshToken, access: &Access) -> Result<RefreshToken, FlowError> {
+async fn rotate(
+    deps: &Deps,
+    token: RefreshToken,
+    issued: IssuedToken,
+    access: &Access,
+) -> Result<RefreshToken, FlowError> {
     let successor = deps.refresh_key.successor(&token);
     let now = deps.now();
     let rotation = Rotation {
         family: token.family(),
         presented: token.digest(),
         successor: successor.digest(),
+        issued,
         now,
         grace: deps.lifetimes.refresh_grace,
         expires_at: now.plus(deps.lifetimes.refresh_token),

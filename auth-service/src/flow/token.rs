@@ -3,9 +3,6 @@
 use gateway_core::jwt::Claims;
 use gateway_core::scope::ScopeSet;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use super::Deps;
 use super::error::{Cause, FlowError};
 use crate::audit::{self, Event};
@@ -15,6 +12,7 @@ use crate::domain::grant::Access;
 use crate::domain::parameters::Parameters;
 use crate::domain::refresh::RefreshToken;
 use crate::domain::secret::Digest;
+use crate::domain::token::{IssuedToken, TokenId};
 use crate::domain::user::User;
 
 /// Who a client says it is, and what it shows for it.
@@ -143,17 +141,16 @@ pub(super) async fn keep_client(deps: &Deps, client: &Client) -> Result<(), Flow
     Ok(())
 }
 
-/// Signs an access token for `access`, narrowed to `scope`.
+/// Signs an access token for `access`, narrowed to `scope`; gives also what the store has to remember of it.
 pub(super) fn access_token(
     deps: &Deps,
     access: &Access,
     scope: &ScopeSet,
     user: &User,
-) -> Result<(String, String), Cause> {
-    let mut id = [0; 16];
-    deps.rng.fill(&mut id)?;
-    let jti = URL_SAFE_NO_PAD.encode(id);
+) -> Result<(String, IssuedToken), Cause> {
+    let id = TokenId::generate(deps.rng.as_ref())?;
     let now = deps.now();
+    let expires_at = now.plus(deps.lifetimes.access_token);
     let token = deps.keys.access_token(&Claims {
         iss: deps.catalogue.issuer().to_string(),
         sub: access.subject.to_string(),
@@ -162,9 +159,9 @@ pub(super) fn access_token(
         scope: scope.to_string(),
         iat: now,
         nbf: now,
-        exp: now.plus(deps.lifetimes.access_token),
-        jti: jti.clone(),
+        exp: expires_at,
+        jti: id.to_string(),
         preferred_username: Some(user.username.clone()),
     })?;
-    Ok((token, jti))
+    Ok((token, IssuedToken { id, issued_at: now, expires_at }))
 }

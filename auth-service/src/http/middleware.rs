@@ -19,17 +19,14 @@ use super::error::ApiError;
 use crate::audit;
 use crate::flow::Deps;
 
-/// Longest time for one answer.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Longest path and query, in bytes. A `state` of 8 KiB fits.
 const MAX_URI: usize = 16 * 1024;
 
 /// Longest request id that is taken over from the edge.
 const MAX_REQUEST_ID: usize = 64;
 
-/// Wraps `router` in all of it.
-pub(super) fn around(router: Router<Arc<Deps>>, deps: &Arc<Deps>) -> Router<Arc<Deps>> {
+/// Wraps `router` in all of it. `timeout` is the longest time for one answer.
+pub(super) fn around(router: Router<Arc<Deps>>, deps: &Arc<Deps>, timeout: Duration) -> Router<Arc<Deps>> {
     let ids = RandomIds(Arc::clone(deps));
     let nosniff = SetResponseHeaderLayer::overriding(
         header::X_CONTENT_TYPE_OPTIONS,
@@ -43,7 +40,7 @@ pub(super) fn around(router: Router<Arc<Deps>>, deps: &Arc<Deps>) -> Router<Arc<
             .layer(PropagateRequestIdLayer::x_request_id())
             .layer(axum::middleware::from_fn(within_request))
             .layer(CatchPanicLayer::custom(panicked))
-            .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
+            .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout))
             .layer(axum::middleware::from_fn(bounded_uri)),
     )
 }

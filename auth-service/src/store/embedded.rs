@@ -5,7 +5,10 @@
 
 mod authorizations;
 mod clients;
+mod index;
 mod refresh;
+mod revocations;
+mod sequence;
 mod sessions;
 mod table;
 
@@ -17,8 +20,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use gateway_core::time::UnixTime;
 use redb::{Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase as _};
+use service_kit::random::Rng;
 
-use super::{Store, StoreError, StoreErrorKind};
+use super::{Live, Store, StoreError, StoreErrorKind};
 use table::{Change, Kind};
 
 /// Bytes of the file that are kept in memory.
@@ -31,14 +35,18 @@ const BITE: usize = 1000;
 #[derive(Debug, Clone)]
 pub struct EmbeddedStore {
     database: Arc<Database>,
+    live: Arc<Live>,
 }
 
 impl EmbeddedStore {
-    /// Opens the file, or makes it, readable by its owner only. The file is locked for as long as the store lives.
+    /// Opens the file, or makes it, readable by its owner only. The file is locked for as long as the store lives. A new
+    /// file gets a random epoch, which tells its revocations from those of every other.
     ///
     /// # Errors
     /// [`StoreErrorKind::InUse`] when another process has it open; otherwise what the file system says.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    pub fn open(path: &Path, rng: &dyn Rng) -> Result<Self, StoreError> {
+        let mut epoch = [0; 8];
+        rng.fill(&mut epoch).map_err(unavailable)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -52,9 +60,9 @@ impl EmbeddedStore {
             let kind = if is_locked { StoreErrorKind::InUse } else { StoreErrorKind::Unavailable };
             StoreError::new(kind, error)
         })?;
-        let store = Self { database: Arc::new(database) };
-        store.write_now(|change| Kind::ALL.iter().try_for_each(|kind| table::create(change, *kind)))?;
-        Ok(store)
+        prepare(&database, u64::from_be_bytes(epoch))?;
+        let known = revocations::everything(&database.begin_read().map_err(unavailable)?)?;
+        Ok(Self { database: Arc::new(database), live: Arc::new(Live::new(&known)) })
     }
 
     /// One read on a blocking thread.
@@ -80,9 +88,19 @@ impl EmbeddedStore {
     fn write_now<T>(&self, work: impl FnOnce(&Change) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let change = Change::begin(&self.database)?;
         let result = work(&change)?;
-        change.finish()?;
+        let revoked = change.finish()?;
+        self.live.publish(&revoked);
         Ok(result)
     }
+}
+
+/// Makes sure that everything is there that verbs take for granted.
+fn prepare(database: &Database, epoch: u64) -> Result<(), StoreError> {
+    let change = Change::begin(database)?;
+    Kind::ALL.iter().try_for_each(|kind| table::create(&change, *kind))?;
+    index::create(&change)?;
+    sequence::create(&change, epoch)?;
+    change.finish().map(drop)
 }
 
 async fn blocking<T: Send + 'static>(
@@ -101,6 +119,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn purge(&self, now: UnixTime) -> Result<usize, StoreError> {
+        self.live.forget(now);
         let mut gone: usize = 0;
         loop {
             let bite = self.write(move |change| table::purge(change, now, BITE)).await?;

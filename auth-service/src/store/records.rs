@@ -10,7 +10,9 @@ use crate::domain::client::{
 };
 use crate::domain::grant::{Access, BrowserSignIn, CodeGrant, FamilyId, PendingConsent};
 use crate::domain::pkce::CodeChallenge;
+use crate::domain::revocation::Target;
 use crate::domain::secret::Digest;
+use crate::domain::token::{IssuedToken, TokenId, Trail};
 use crate::domain::user::Subject;
 
 /// A record that says something impossible; names the member.
@@ -184,6 +186,8 @@ pub(super) struct CodeRecord {
     family: String,
     expires_at: UnixTime,
     spent: bool,
+    #[serde(default, skip_serializing_if = "TrailRecord::is_empty")]
+    issued: TrailRecord,
 }
 
 /// A code with its state.
@@ -191,6 +195,8 @@ pub(super) struct StoredCode {
     pub(super) grant: CodeGrant,
     pub(super) expires_at: UnixTime,
     pub(super) spent: bool,
+    /// What was issued for it outside of a family.
+    pub(super) issued: Trail,
 }
 
 impl Recorded for StoredCode {
@@ -205,6 +211,7 @@ impl Recorded for StoredCode {
             family: self.grant.family.to_string(),
             expires_at: self.expires_at,
             spent: self.spent,
+            issued: TrailRecord::from(&self.issued),
         }
     }
 
@@ -216,7 +223,8 @@ impl Recorded for StoredCode {
             session: Digest::from_text(&record.session).ok_or(BadRecord("session"))?,
             family: FamilyId::parse(&record.family).ok_or(BadRecord("family"))?,
         };
-        Ok(Self { grant, expires_at: record.expires_at, spent: record.spent })
+        let issued = record.issued.restore()?;
+        Ok(Self { grant, expires_at: record.expires_at, spent: record.spent, issued })
     }
 }
 
@@ -226,13 +234,17 @@ pub(super) struct FamilyRecord {
     current: String,
     #[serde(default)]
     retired: Vec<(String, UnixTime)>,
+    #[serde(default, skip_serializing_if = "TrailRecord::is_empty")]
+    issued: TrailRecord,
 }
 
-/// A family of refresh tokens: the live one, and those that were traded a moment ago, oldest first.
+/// A family of refresh tokens: the live one, those that were traded a moment ago, oldest first, and the access tokens that
+/// came from it.
 pub(super) struct Family {
     pub(super) access: Access,
     pub(super) current: Digest,
     pub(super) retired: Vec<(Digest, UnixTime)>,
+    pub(super) issued: Trail,
 }
 
 impl Recorded for Family {
@@ -243,6 +255,7 @@ impl Recorded for Family {
             access: self.access.record(),
             current: self.current.to_text(),
             retired: self.retired.iter().map(|(digest, at)| (digest.to_text(), *at)).collect(),
+            issued: TrailRecord::from(&self.issued),
         }
     }
 
@@ -253,7 +266,85 @@ impl Recorded for Family {
             access: Access::restore(record.access)?,
             current: Digest::from_text(&record.current).ok_or(BadRecord("current"))?,
             retired: retired.ok_or(BadRecord("retired"))?,
+            issued: record.issued.restore()?,
         })
+    }
+}
+
+/// Access tokens as `jti, iat, exp`.
+#[derive(Serialize, Deserialize, Default)]
+pub(super) struct TrailRecord {
+    tokens: Vec<(String, UnixTime, UnixTime)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    forgotten_until: Option<UnixTime>,
+}
+
+impl TrailRecord {
+    const fn is_empty(&self) -> bool {
+        self.tokens.is_empty() && self.forgotten_until.is_none()
+    }
+
+    fn restore(self) -> Result<Trail, BadRecord> {
+        let token = |(id, issued_at, expires_at): (String, _, _)| {
+            Some(IssuedToken { id: TokenId::parse(&id)?, issued_at, expires_at })
+        };
+        let tokens = self.tokens.into_iter().map(token).collect::<Option<_>>();
+        Ok(Trail { tokens: tokens.ok_or(BadRecord("issued"))?, forgotten_until: self.forgotten_until })
+    }
+}
+
+impl From<&Trail> for TrailRecord {
+    fn from(trail: &Trail) -> Self {
+        let token = |it: &IssuedToken| (it.id.to_string(), it.issued_at, it.expires_at);
+        Self { tokens: trail.tokens.iter().map(token).collect(), forgotten_until: trail.forgotten_until }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct TargetRecord {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jti: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sub: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issued_before: Option<UnixTime>,
+}
+
+impl Recorded for Target {
+    type Record = TargetRecord;
+
+    fn record(&self) -> TargetRecord {
+        let mut record = TargetRecord { jti: None, sub: None, client_id: None, issued_before: None };
+        match self {
+            Self::Token(id) => record.jti = Some(id.to_string()),
+            Self::User { subject, issued_before } => {
+                record.sub = Some(subject.to_string());
+                record.issued_before = Some(*issued_before);
+            }
+            Self::Client { client, issued_before } => {
+                record.client_id = Some(client.to_string());
+                record.issued_before = Some(*issued_before);
+            }
+        }
+        record
+    }
+
+    fn restore(record: TargetRecord) -> Result<Self, BadRecord> {
+        let TargetRecord { jti, sub, client_id, issued_before } = record;
+        match (jti, sub, client_id, issued_before) {
+            (Some(jti), None, None, None) => TokenId::parse(&jti).map(Self::Token).ok_or(BadRecord("jti")),
+            (None, Some(sub), None, Some(issued_before)) => {
+                let subject = Subject::parse(&sub).ok_or(BadRecord("sub"))?;
+                Ok(Self::User { subject, issued_before })
+            }
+            (None, None, Some(client), Some(issued_before)) => {
+                let client = ClientId::parse(&client).ok_or(BadRecord("client_id"))?;
+                Ok(Self::Client { client, issued_before })
+            }
+            _ => Err(BadRecord("target")),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use auth_service::app::STORE_FILE;
 use auth_service::domain::catalogue::Catalogue;
-use auth_service::flow::{Deps, Lifetimes};
+use auth_service::flow::{Deps, Ending, Lifetimes};
 use auth_service::identity::local::LocalUsers;
 use auth_service::keys::{self, SigningKeys};
 use auth_service::store::embedded::EmbeddedStore;
@@ -87,6 +87,7 @@ impl MakeWriter<'_> for Captured {
 pub(crate) struct TestApp {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) home: TempDir,
+    pub(crate) deps: Arc<Deps>,
     public: Router,
     internal: Router,
 }
@@ -114,17 +115,19 @@ impl TestApp {
         let servers = servers.iter().map(|name| name.parse().unwrap()).collect();
         let deps = Arc::new(Deps {
             catalogue: Catalogue::new(issuer.parse().unwrap(), servers).unwrap(),
-            store: Arc::new(EmbeddedStore::open(&home.path().join(STORE_FILE)).unwrap()),
+            store: Arc::new(EmbeddedStore::open(&home.path().join(STORE_FILE), rng.as_ref()).unwrap()),
             identities: Arc::new(LocalUsers::new(&home.path().join("users.json"))),
             keys: SigningKeys::load_or_generate(home.path(), Algorithm::Es256, rng.as_ref()).unwrap(),
             refresh_key: keys::refresh_key(home.path(), rng.as_ref()).unwrap(),
             clock: Arc::clone(&clock) as _,
             rng,
             lifetimes: LIFETIMES,
+            ending: Ending::default(),
         });
         Self {
             clock,
             home,
+            deps: Arc::clone(&deps),
             public: auth_service::http::public(&deps),
             internal: auth_service::http::internal(&deps),
         }

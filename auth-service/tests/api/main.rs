@@ -17,6 +17,7 @@ mod internal;
 mod metadata;
 mod refresh;
 mod register;
+mod revocations;
 mod secrets;
 mod sign_in;
 mod token;

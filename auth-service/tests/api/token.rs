@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use gateway_core::jwks::KeySet;
-use gateway_core::jwt::{Compact, Expectations, TokenType, Unverified};
+use gateway_core::jwt::{Audience, Compact, Expectations, TokenType, Unverified};
 use gateway_core::time::UnixTime;
 
 use crate::app::{Answer, CALLBACK, CHALLENGE, ISSUER, NOW, TIME, TestApp, VERIFIER};
@@ -43,10 +43,18 @@ async fn c_05_c_10_c_11_a_code_becomes_a_token_for_one_resource() {
     let keys = KeySet::parse(app.get("/jwks.json").await.body.as_bytes()).unwrap();
     let token = body["access_token"].as_str().unwrap();
     let token = Unverified::parse(Compact::parse(token).unwrap(), TokenType::default()).unwrap();
-    let expected = Expectations { issuer: ISSUER, audience: TIME, now: UnixTime::from_secs(NOW), leeway: 0 };
+    let expected = Expectations {
+        issuer: ISSUER,
+        audience: Audience::Only(TIME),
+        now: UnixTime::from_secs(NOW),
+        leeway: 0,
+    };
     let verified = token.verify(&keys, expected).unwrap();
     let identity = verified.identity();
-    assert_eq!((identity.user, identity.name, identity.client), ("local:a1", Some("ada"), client.as_str()));
+    assert_eq!(
+        (identity.user, identity.name, identity.client),
+        ("local:a1", Some("ada"), Some(client.as_str()))
+    );
     assert_eq!(verified.scopes().to_string(), "mcp:time");
     assert_eq!(verified.expiry(), UnixTime::from_secs(NOW + 900));
 }

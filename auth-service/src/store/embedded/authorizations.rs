@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use gateway_core::time::UnixTime;
 
 use super::super::records::{Family, StoredCode};
-use super::super::{AuthorizationStore, CodeLifetime, FamilyOpening, Redemption, StoreError};
-use super::EmbeddedStore;
+use super::super::{AuthorizationStore, CodeLifetime, Issue, Redemption, StoreError};
 use super::table::{self, Change, Kind, Stored};
+use super::{EmbeddedStore, refresh, revocations};
 use crate::domain::grant::{CodeGrant, PendingConsent};
 use crate::domain::secret::Digest;
+use crate::domain::token::Trail;
 
 #[async_trait]
 impl AuthorizationStore for EmbeddedStore {
@@ -49,7 +50,8 @@ impl AuthorizationStore for EmbeddedStore {
     ) -> Result<(), StoreError> {
         let (code, grant) = (*code, grant.clone());
         self.write(move |change| {
-            let value = StoredCode { grant, expires_at: lifetime.expires_at, spent: false };
+            let expires_at = lifetime.expires_at;
+            let value = StoredCode { grant, expires_at, spent: false, issued: Trail::default() };
             let stored = Stored { value: &value, expires_at: lifetime.forgotten_at };
             table::write(change, Kind::Code, code.as_bytes(), &stored)
         })
@@ -69,18 +71,18 @@ impl AuthorizationStore for EmbeddedStore {
     async fn redeem_code(
         &self,
         code: &Digest,
-        opening: Option<&FamilyOpening>,
+        issue: Option<&Issue>,
         now: UnixTime,
     ) -> Result<Redemption, StoreError> {
-        let (code, opening) = (*code, opening.copied());
-        self.write(move |change| redeem(change, &code, opening.as_ref(), now)).await
+        let (code, issue) = (*code, issue.copied());
+        self.write(move |change| redeem(change, &code, issue.as_ref(), now)).await
     }
 }
 
 fn redeem(
     change: &Change,
     code: &Digest,
-    opening: Option<&FamilyOpening>,
+    issue: Option<&Issue>,
     now: UnixTime,
 ) -> Result<Redemption, StoreError> {
     let Some(stored) = table::read_to_change::<StoredCode>(change, Kind::Code, code.as_bytes())? else {
@@ -88,22 +90,29 @@ fn redeem(
     };
     let forgotten_at = stored.expires_at;
     let Some(mut known) = stored.live(now) else { return Ok(Redemption::Unknown) };
-    let family_key = *known.grant.family.as_bytes();
     if known.spent {
-        table::remove(change, Kind::Family, &family_key)?;
+        let issued = known.issued.revocations(&known.grant.access.subject, now);
+        revocations::append_all(change, &issued, now)?;
+        refresh::revoke(change, known.grant.family, now)?;
         return Ok(Redemption::Replayed(known.grant));
     }
     if now >= known.expires_at {
         return Ok(Redemption::Unknown);
     }
     known.spent = true;
+    let mut issued = Trail::default();
+    if let Some(issue) = issue {
+        issued.remember(issue.token, now);
+    }
+    if let Some(opening) = issue.and_then(|issue| issue.family) {
+        let access = known.grant.access.clone();
+        let family = Family { access, current: opening.first, retired: vec![], issued };
+        let stored = Stored { value: &family, expires_at: opening.expires_at };
+        table::write(change, Kind::Family, known.grant.family.as_bytes(), &stored)?;
+    } else {
+        known.issued = issued;
+    }
     let stored = Stored { value: &known, expires_at: forgotten_at };
     table::write(change, Kind::Code, code.as_bytes(), &stored)?;
-    if let Some(opening) = opening {
-        let access = known.grant.access.clone();
-        let family = Family { access, current: opening.first, retired: vec![] };
-        let stored = Stored { value: &family, expires_at: opening.expires_at };
-        table::write(change, Kind::Family, &family_key, &stored)?;
-    }
     Ok(Redemption::First(known.grant))
 }

@@ -5,8 +5,8 @@ use gateway_core::time::UnixTime;
 
 use super::super::records::Family;
 use super::super::{RefreshStore, Rotated, Rotation, StoreError};
-use super::EmbeddedStore;
 use super::table::{self, Change, Kind, Stored};
+use super::{EmbeddedStore, revocations};
 use crate::domain::grant::{Access, FamilyId};
 
 #[async_trait]
@@ -24,31 +24,46 @@ impl RefreshStore for EmbeddedStore {
         self.write(move |change| rotate(change, &rotation)).await
     }
 
-    async fn revoke_family(&self, family: FamilyId) -> Result<(), StoreError> {
-        self.write(move |change| table::remove(change, Kind::Family, family.as_bytes())).await
+    async fn revoke_family(&self, family: FamilyId, now: UnixTime) -> Result<(), StoreError> {
+        self.write(move |change| revoke(change, family, now)).await
     }
+}
+
+/// Ends a family, and revokes the access tokens that came from it.
+pub(super) fn revoke(change: &Change, family: FamilyId, now: UnixTime) -> Result<(), StoreError> {
+    let key = family.as_bytes();
+    let Some(stored) = table::read_to_change::<Family>(change, Kind::Family, key)? else { return Ok(()) };
+    let Family { access, issued, .. } = stored.value;
+    revocations::append_all(change, &issued.revocations(&access.subject, now), now)?;
+    table::remove(change, Kind::Family, key)
 }
 
 fn rotate(change: &Change, rotation: &Rotation) -> Result<Rotated, StoreError> {
     let key = rotation.family.as_bytes();
     let stored = table::read_to_change::<Family>(change, Kind::Family, key)?;
-    let Some(family) = stored.and_then(|stored| stored.live(rotation.now)) else {
+    let Some(stored) = stored.filter(|stored| rotation.now < stored.expires_at) else {
         return Ok(Rotated::Unknown);
     };
+    let Stored { value: family, expires_at } = stored;
     let is_young = |at: UnixTime| rotation.now.since(at) < rotation.grace;
     let mut retired: Vec<_> = family.retired.into_iter().filter(|(_, at)| is_young(*at)).collect();
+    let mut issued = family.issued;
+    issued.remember(rotation.issued, rotation.now);
     if family.current == rotation.presented {
         retired.push((rotation.presented, rotation.now));
         let forgotten = retired.len().saturating_sub(Rotation::MAX_RETIRED);
         retired.drain(..forgotten);
-        let next = Family { access: family.access, current: rotation.successor, retired };
+        let next = Family { access: family.access, current: rotation.successor, retired, issued };
         let stored = Stored { value: &next, expires_at: rotation.expires_at };
         table::write(change, Kind::Family, key, &stored)?;
         return Ok(Rotated::Fresh);
     }
     if let Some(position) = retired.iter().position(|(digest, _)| *digest == rotation.presented) {
-        return Ok(Rotated::Again { behind: retired.len().saturating_sub(position) });
+        let behind = retired.len().saturating_sub(position);
+        let next = Family { access: family.access, current: family.current, retired, issued };
+        table::write(change, Kind::Family, key, &Stored { value: &next, expires_at })?;
+        return Ok(Rotated::Again { behind });
     }
-    table::remove(change, Kind::Family, key)?;
+    revoke(change, rotation.family, rotation.now)?;
     Ok(Rotated::Reused)
 }

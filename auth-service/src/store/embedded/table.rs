@@ -1,16 +1,17 @@
 //! Typed records with an expiry, on top of redb's tables of bytes.
 //!
 //! A value is its expiry (8 bytes, big endian) and the record as JSON. One more table lists `expiry, kind, key`, so that
-//! a purge reads only what it removes.
+//! a purge reads only what it removes; [`super::index`] lists whom a record is about.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use gateway_core::time::UnixTime;
 use redb::{Database, ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
 use super::super::records::Recorded;
 use super::super::{StoreError, StoreErrorKind};
-use super::unavailable;
+use super::{index, unavailable};
+use crate::domain::revocation::Revocation;
 
 type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
@@ -24,22 +25,33 @@ pub(super) enum Kind {
     Pending = 3,
     Code = 4,
     Family = 5,
+    Revocation = 6,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 5] = [Self::Client, Self::Session, Self::Pending, Self::Code, Self::Family];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Client, Self::Session, Self::Pending, Self::Code, Self::Family, Self::Revocation];
 
-    const fn table(self) -> Bytes {
+    /// Whether the index lists whom its records are about. Of one record that never changes.
+    pub(super) const fn is_indexed(self) -> bool {
+        match self {
+            Self::Session | Self::Code | Self::Family | Self::Revocation => true,
+            Self::Client | Self::Pending => false,
+        }
+    }
+
+    pub(super) const fn table(self) -> Bytes {
         TableDefinition::new(match self {
             Self::Client => "client",
             Self::Session => "session",
             Self::Pending => "pending",
             Self::Code => "code",
             Self::Family => "family",
+            Self::Revocation => "revocation",
         })
     }
 
-    const fn number(self) -> u8 {
+    pub(super) const fn number(self) -> u8 {
         self as u8
     }
 }
@@ -47,23 +59,30 @@ impl Kind {
 /// A write transaction that knows whether it has anything to commit: a commit waits for the disk, and a verb that
 /// refused should cost nobody that.
 pub(super) struct Change {
-    inner: WriteTransaction,
+    pub(super) inner: WriteTransaction,
     is_dirty: Cell<bool>,
+    revoked: RefCell<Vec<Revocation>>,
 }
 
 impl Change {
     pub(super) fn begin(database: &Database) -> Result<Self, StoreError> {
         let inner = database.begin_write().map_err(unavailable)?;
-        Ok(Self { inner, is_dirty: Cell::new(false) })
+        Ok(Self { inner, is_dirty: Cell::new(false), revoked: RefCell::default() })
     }
 
-    /// Makes what was changed durable.
-    pub(super) fn finish(self) -> Result<(), StoreError> {
+    /// Remembers a revocation that is to be made known once it is durable.
+    pub(super) fn announce(&self, revocation: Revocation) {
+        self.revoked.borrow_mut().push(revocation);
+    }
+
+    /// Makes what was changed durable; gives what was revoked.
+    pub(super) fn finish(self) -> Result<Vec<Revocation>, StoreError> {
         if self.is_dirty.get() {
-            self.inner.commit().map_err(unavailable)
+            self.inner.commit().map_err(unavailable)?;
         } else {
-            self.inner.abort().map_err(unavailable)
+            self.inner.abort().map_err(unavailable)?;
         }
+        Ok(self.revoked.into_inner())
     }
 }
 
@@ -113,9 +132,14 @@ fn load<T: Recorded>(
     key: &[u8],
 ) -> Result<Option<Stored<T>>, StoreError> {
     let Some(bytes) = table.get(key).map_err(unavailable)? else { return Ok(None) };
-    let (expires_at, json) = split(bytes.value())?;
+    restore(bytes.value()).map(Some)
+}
+
+/// Reads the value of a record.
+pub(super) fn restore<T: Recorded>(bytes: &[u8]) -> Result<Stored<T>, StoreError> {
+    let (expires_at, json) = split(bytes)?;
     let record: T::Record = serde_json::from_slice(json).map_err(corrupt)?;
-    Ok(Some(Stored { value: T::restore(record).map_err(corrupt)?, expires_at }))
+    Ok(Stored { value: T::restore(record).map_err(corrupt)?, expires_at })
 }
 
 /// Writes a record, replacing what was there.
@@ -125,13 +149,20 @@ pub(super) fn write<T: Recorded>(
     key: &[u8],
     stored: &Stored<&T>,
 ) -> Result<(), StoreError> {
-    remove(change, kind, key)?;
     change.is_dirty.set(true);
     let mut bytes = stored.expires_at.as_secs().to_be_bytes().to_vec();
     serde_json::to_writer(&mut bytes, &stored.value.record()).map_err(corrupt)?;
     let mut table = change.inner.open_table(kind.table()).map_err(unavailable)?;
-    table.insert(key, bytes.as_slice()).map_err(unavailable)?;
+    let replaced = table.insert(key, bytes.as_slice()).map_err(unavailable)?;
+    let replaced =
+        replaced.map(|bytes| split(bytes.value()).map(|(expires_at, _)| expires_at)).transpose()?;
+    drop(table);
     let mut expiry = change.inner.open_table(EXPIRY).map_err(unavailable)?;
+    if let Some(expires_at) = replaced {
+        expiry.remove((expires_at.as_secs(), kind.number(), key)).map_err(unavailable)?;
+    } else {
+        index::add(change, kind, key, json_of(&bytes)?)?;
+    }
     expiry.insert((stored.expires_at.as_secs(), kind.number(), key), ()).map_err(unavailable)?;
     Ok(())
 }
@@ -141,7 +172,8 @@ pub(super) fn remove(change: &Change, kind: Kind, key: &[u8]) -> Result<(), Stor
     let mut table = change.inner.open_table(kind.table()).map_err(unavailable)?;
     let Some(bytes) = table.remove(key).map_err(unavailable)? else { return Ok(()) };
     change.is_dirty.set(true);
-    let (expires_at, _) = split(bytes.value())?;
+    let (expires_at, json) = split(bytes.value())?;
+    index::remove(change, kind, key, json)?;
     let mut expiry = change.inner.open_table(EXPIRY).map_err(unavailable)?;
     expiry.remove((expires_at.as_secs(), kind.number(), key)).map_err(unavailable)?;
     Ok(())
@@ -165,9 +197,21 @@ pub(super) fn purge(change: &Change, now: UnixTime, limit: usize) -> Result<usiz
     for (number, key) in &expired {
         let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.number() == *number) else { continue };
         let mut table = change.inner.open_table(kind.table()).map_err(unavailable)?;
-        table.remove(key.as_slice()).map_err(unavailable)?;
+        if let Some(bytes) = table.remove(key.as_slice()).map_err(unavailable)? {
+            index::remove(change, kind, key, json_of(bytes.value())?)?;
+        }
     }
     Ok(expired.len())
+}
+
+/// The JSON in the value of a record.
+pub(super) fn json_of(bytes: &[u8]) -> Result<&[u8], StoreError> {
+    split(bytes).map(|(_, json)| json)
+}
+
+/// The number that is the key of a record.
+pub(super) fn number_of(key: &[u8]) -> Result<u64, StoreError> {
+    key.try_into().map(u64::from_be_bytes).map_err(|_| corrupt("a key is no number"))
 }
 
 fn split(bytes: &[u8]) -> Result<(UnixTime, &[u8]), StoreError> {
@@ -175,6 +219,6 @@ fn split(bytes: &[u8]) -> Result<(UnixTime, &[u8]), StoreError> {
     Ok((UnixTime::from_secs(u64::from_be_bytes(*expires_at)), json))
 }
 
-fn corrupt(cause: impl std::fmt::Display) -> StoreError {
+pub(super) fn corrupt(cause: impl std::fmt::Display) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, cause)
 }

@@ -1,101 +1,30 @@
 //! What every store promises. One suite, written against the traits; each implementation runs all of it.
 
-#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a helper that fails fails its test, and tests count with small numbers"
+)]
+
+mod fixtures;
+mod revocations;
 
 use std::sync::Arc;
 
-use auth_service::domain::client::{
-    ApplicationType, Client, ClientAuthentication, ClientId, ClientProfile, SecretMethod,
-};
-use auth_service::domain::grant::{Access, BrowserSignIn, CodeGrant, FamilyId, PendingConsent};
-use auth_service::domain::pkce::CodeChallenge;
-use auth_service::domain::secret::Digest;
+use auth_service::domain::grant::{BrowserSignIn, PendingConsent};
 use auth_service::domain::user::Subject;
 use auth_service::store::embedded::EmbeddedStore;
 use auth_service::store::{
-    ClientStore as _, CodeLifetime, FamilyOpening, Redemption, Rotated, Rotation, Store, StoreErrorKind,
+    ClientStore as _, Redemption, RevocationStore as _, Rotated, Rotation, Store, StoreErrorKind,
 };
-use gateway_core::scope::ScopeSet;
 use gateway_core::time::UnixTime;
+use service_kit::random::SystemRng;
 
-const T0: UnixTime = UnixTime::from_secs(1_800_000_000);
-
-fn at(seconds: u64) -> UnixTime {
-    T0.plus(seconds)
-}
-
-fn digest(text: &str) -> Digest {
-    Digest::of(text.as_bytes())
-}
-
-fn client_id(text: &str) -> ClientId {
-    ClientId::parse(text).unwrap()
-}
-
-fn client(id: &str, expires_at: Option<UnixTime>) -> Client {
-    Client {
-        id: client_id(id),
-        issued_at: T0,
-        expires_at,
-        authentication: ClientAuthentication::Secret { method: SecretMethod::Post, digest: digest("secret") },
-        profile: ClientProfile {
-            name: Some("N\u{e4}me".to_owned()),
-            redirect_uris: vec!["https://app.example/cb".parse().unwrap(), "cursor://x/cb".parse().unwrap()],
-            application_type: ApplicationType::Native,
-            refreshes: true,
-            scope: Some("mcp:time".to_owned()),
-            software_id: None,
-            software_version: Some("1".to_owned()),
-        },
-    }
-}
-
-fn access() -> Access {
-    Access {
-        client: client_id("c"),
-        subject: Subject::new("local", "a1"),
-        server: "time".parse().unwrap(),
-        scope: ScopeSet::parse("mcp:time:now mcp:time:zones"),
-    }
-}
-
-fn family(number: u8) -> FamilyId {
-    FamilyId::from_bytes([number; 16])
-}
-
-fn grant(number: u8) -> CodeGrant {
-    CodeGrant {
-        access: access(),
-        redirect_uri: "https://app.example/cb".parse().unwrap(),
-        challenge: CodeChallenge::parse("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM").unwrap(),
-        session: digest("session"),
-        family: family(number),
-    }
-}
-
-const LIFETIME: CodeLifetime = CodeLifetime { expires_at: T0.plus(60), forgotten_at: T0.plus(600) };
-
-fn opening() -> FamilyOpening {
-    FamilyOpening { first: digest("r1"), expires_at: at(1000) }
-}
-
-fn rotation(number: u8, presented: &str, successor: &str, now: UnixTime) -> Rotation {
-    Rotation {
-        family: family(number),
-        presented: digest(presented),
-        successor: digest(successor),
-        now,
-        grace: 60,
-        expires_at: now.plus(1000),
-    }
-}
-
-async fn open_family(store: &dyn Store, number: u8) {
-    let code = digest(&format!("code {number}"));
-    store.insert_code(&code, &grant(number), LIFETIME).await.unwrap();
-    let redeemed = store.redeem_code(&code, Some(&opening()), T0).await.unwrap();
-    assert_eq!(redeemed, Redemption::First(grant(number)));
-}
+use crate::fixtures::{
+    LIFETIME, T0, access, at, client, client_id, digest, family, grant, open_family, opening, rotation,
+};
+use crate::revocations::{end_of, user_cut};
 
 async fn clients_live_until_they_expire(store: &dyn Store) {
     let (short, eternal) = (client("short", Some(at(10))), client("eternal", None));
@@ -223,8 +152,8 @@ async fn c_25_a_family_expires_by_disuse_and_is_revoked_for_good(store: &dyn Sto
     assert_eq!(rotate("r1", "r2", at(999)).await, Rotated::Fresh);
     assert_eq!(rotate("r2", "r3", at(1999)).await, Rotated::Unknown, "1000 s after the last use");
     open_family(store, 7).await;
-    store.revoke_family(family(7)).await.unwrap();
-    store.revoke_family(family(7)).await.unwrap();
+    store.revoke_family(family(7), T0).await.unwrap();
+    store.revoke_family(family(7), T0).await.unwrap();
     assert_eq!(store.rotate_refresh(&rotation(7, "r1", "r2", T0)).await.unwrap(), Rotated::Unknown);
 }
 
@@ -250,6 +179,12 @@ async fn a_purge_forgets_what_has_expired_and_nothing_else(store: &dyn Store) {
 
 /// The suite. `store` is empty at first.
 async fn keeps_the_contract(store: Arc<dyn Store>) {
+    revocations::c_31_revocations_come_in_order_once_and_from_the_beginning_to_strangers(store.as_ref())
+        .await;
+    revocations::a_newer_revocation_of_the_same_user_replaces_the_older(store.as_ref()).await;
+    revocations::many_revocations_come_in_bounded_batches(store.as_ref()).await;
+    revocations::c_01_c_21_with_a_grant_the_access_tokens_that_came_from_it_die(store.as_ref()).await;
+    revocations::c_24_who_is_cut_off_has_nothing_left_to_go_on_with(store.as_ref()).await;
     clients_live_until_they_expire(store.as_ref()).await;
     sessions_live_until_they_expire_or_are_removed(store.as_ref()).await;
     a_consent_page_is_taken_once(&store).await;
@@ -264,19 +199,27 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_embedded_store_keeps_the_contract() {
     let home = tempfile::tempdir().unwrap();
-    keeps_the_contract(Arc::new(EmbeddedStore::open(&home.path().join("auth.redb")).unwrap())).await;
+    keeps_the_contract(Arc::new(EmbeddedStore::open(&home.path().join("auth.redb"), &SystemRng).unwrap()))
+        .await;
 }
 
 #[tokio::test]
 async fn j_09_what_was_promised_is_there_after_a_restart_and_a_second_process_is_refused() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("auth.redb");
-    let store = EmbeddedStore::open(&path).unwrap();
+    let store = EmbeddedStore::open(&path, &SystemRng).unwrap();
     store_one(&store).await;
-    assert_eq!(EmbeddedStore::open(&path).unwrap_err().kind(), StoreErrorKind::InUse);
+    let cursor = end_of(&store).await;
+    store.revoke(&[user_cut(T0)], T0).await.unwrap();
+    assert_eq!(EmbeddedStore::open(&path, &SystemRng).unwrap_err().kind(), StoreErrorKind::InUse);
     drop(store);
-    let store = EmbeddedStore::open(&path).unwrap();
-    assert!(store.client(&client_id("one"), T0).await.unwrap().is_some());
+    let again = EmbeddedStore::open(&path, &SystemRng).unwrap();
+    assert!(again.client(&client_id("one"), T0).await.unwrap().is_some());
+    let batch = again.revocations(Some(cursor), T0).await.unwrap();
+    assert_eq!((batch.is_snapshot, batch.entries), (false, vec![user_cut(T0)]), "its cursors are still good");
+    assert_eq!(again.live().len(), 1);
+    let other = EmbeddedStore::open(&home.path().join("other.redb"), &SystemRng).unwrap();
+    assert!(other.revocations(Some(batch.cursor), T0).await.unwrap().is_snapshot, "and no other store's are");
 }
 
 async fn store_one(store: &dyn Store) {

@@ -1,0 +1,50 @@
+//! Whom a record is about: the keys under which the index finds it.
+
+use serde::Deserialize;
+
+use crate::domain::revocation::Target;
+use crate::domain::user::Subject;
+
+const TOKEN: &str = "t:";
+const USER: &str = "u:";
+const CLIENT: &str = "c:";
+
+/// The members of all kinds of records that say whom they are about.
+#[derive(Deserialize, Default)]
+struct Names {
+    subject: Option<String>,
+    access: Option<AccessNames>,
+    jti: Option<String>,
+    sub: Option<String>,
+    client_id: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+struct AccessNames {
+    client: String,
+    subject: String,
+}
+
+/// The keys of a record that is written as `json`.
+pub(super) fn keys_of(json: &[u8]) -> serde_json::Result<Vec<String>> {
+    let Names { subject, access, jti, sub, client_id } = serde_json::from_slice(json)?;
+    let (its_client, its_subject) = access.map(|names| (names.client, names.subject)).unzip();
+    let named = |prefix: &'static str, name: Option<String>| name.map(|name| format!("{prefix}{name}"));
+    let users = [subject, its_subject, sub].map(|name| named(USER, name));
+    let clients = [its_client, client_id].map(|name| named(CLIENT, name));
+    Ok(users.into_iter().chain(clients).chain([named(TOKEN, jti)]).flatten().collect())
+}
+
+/// The key of everything about what a revocation names.
+pub(super) fn key_of_target(target: &Target) -> String {
+    match target {
+        Target::Token(id) => format!("{TOKEN}{id}"),
+        Target::User { subject, .. } => format!("{USER}{subject}"),
+        Target::Client { client, .. } => format!("{CLIENT}{client}"),
+    }
+}
+
+/// The user that a key is about.
+pub(super) fn user_of(key: &str) -> Option<Subject> {
+    Subject::parse(key.strip_prefix(USER)?)
+}

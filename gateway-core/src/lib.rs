@@ -14,6 +14,7 @@
 
 pub mod bearer;
 pub mod gate;
+mod hash;
 pub mod identity_headers;
 mod json;
 pub mod jwks;

@@ -1,19 +1,24 @@
 //! What the edge protects, parsed once from the filter's configuration.
 
+mod issuer;
 mod raw;
 
+use crate::jwks::KeySet;
 use crate::jwks::cache::Limits;
-use crate::jwt::Algorithm;
+use crate::jwt::{Algorithm, Audience, ClaimNames, TokenType};
 use crate::resource::ResourceUri;
+use crate::revocation::FeedLimits;
 use crate::scope::Scope;
 
 /// A configuration that was understood in full.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// Whose tokens are accepted.
-    pub issuer: Issuer,
+    /// Whose tokens are accepted; each name once, never empty.
+    pub issuers: Vec<Issuer>,
     /// How requests wait for keys.
     pub waiting: Waiting,
+    /// How many verified tokens one VM keeps.
+    pub cached_tokens: usize,
     resources: Vec<Resource>,
     public_paths: Vec<PublicPath>,
 }
@@ -24,24 +29,62 @@ pub struct Issuer {
     /// `iss`, byte for byte.
     pub name: String,
     /// Where its keys are.
-    pub jwks: JwksSource,
-    /// How its keys are kept fresh.
-    pub limits: Limits,
+    pub keys: KeySource,
     /// The algorithms its tokens may use; a key of another one is never asked.
     pub algorithms: Vec<Algorithm>,
+    /// What `typ` its tokens have.
+    pub token_type: TokenType,
+    /// Which `aud` is right.
+    pub audience: AudienceRule,
+    /// In which claims it says what.
+    pub claims: ClaimNames,
     /// Seconds by which its clock may differ from ours; 0 to 60.
     pub leeway: u64,
+    /// Where its revocations are; `None` when it has no feed: its tokens are good until they expire.
+    pub revocations: Option<(Endpoint, FeedLimits)>,
 }
 
-/// Where a key set is fetched: an HTTP GET to a cluster that Envoy knows.
+/// Where keys come from.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// They stand in the configuration.
+    Inline(KeySet),
+    /// They are fetched and kept fresh.
+    Fetched(Endpoint, Limits),
+}
+
+/// Where something is fetched: an HTTP GET to a cluster that Envoy knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JwksSource {
+pub struct Endpoint {
     /// Name of the Envoy cluster.
     pub cluster: String,
     /// Value of the `Host` header.
     pub authority: String,
     /// Path of the document.
     pub path: String,
+}
+
+/// Which `aud` an issuer's tokens must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AudienceRule {
+    /// The resource, and nothing beside it.
+    Resource,
+    /// The resource, possibly among others.
+    ContainsResource,
+    /// One of these, for all resources.
+    OneOf(Vec<String>),
+}
+
+impl AudienceRule {
+    /// The rule for one resource.
+    #[must_use]
+    pub fn at<'a>(&'a self, resource: &'a ResourceUri) -> Audience<'a> {
+        match self {
+            Self::Resource => Audience::Only(resource.as_str()),
+            Self::ContainsResource => Audience::Contains(resource.as_str()),
+            Self::OneOf(accepted) => Audience::OneOf(accepted),
+        }
+    }
 }
 
 /// How long and how many requests may wait for keys.

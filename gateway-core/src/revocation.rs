@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::hash::FirstBytes;
 use crate::json;
 use crate::jwt::Facts;
 use crate::time::UnixTime;
@@ -15,7 +16,7 @@ use crate::time::UnixTime;
 /// The dead tokens of one issuer. An entry takes 32 bytes, about 60 with the table around it.
 #[derive(Debug, Default)]
 pub struct Revocations {
-    entries: HashMap<[u8; 16], Entry>,
+    entries: HashMap<[u8; 16], Entry, FirstBytes>,
     /// Every token that was issued before is dead: what is left of a feed that grew too long.
     everyone_before: UnixTime,
     version: u64,

@@ -4,15 +4,17 @@
 //! times, revocation, scope) is decided each time, so an entry can be neither stale nor good for another route (F-18).
 //! When an issuer's keys change, its entries go.
 
+use std::cell::Cell;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::hash::FirstBytes;
 use crate::identity_headers;
 use crate::jwt::Authentic;
+use crate::revocation::Revocations;
 
 /// A token that was seen before.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub struct Known {
     pub token: Arc<Authentic>,
     /// The headers that an upstream gets for it, made once.
     pub headers: Vec<(&'static str, String)>,
+    /// The version of the revocations that last left it alive.
+    alive_at: Cell<Option<u64>>,
 }
 
 /// The hash of a whole token.
@@ -37,28 +41,28 @@ pub struct TokenCache {
     capacity: usize,
 }
 
-type Generation = HashMap<TokenHash, Rc<Known>, BuildHasherDefault<FirstBytes>>;
-
-/// The first bytes of a SHA-256 hash are as good as any hash of it; and only tokens with a valid signature get in.
-#[derive(Debug, Default)]
-struct FirstBytes(u64);
-
-impl Hasher for FirstBytes {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().take(8).fold(self.0, |hash, byte| hash << 8 | u64::from(*byte));
-    }
-}
+type Generation = HashMap<TokenHash, Rc<Known>, FirstBytes>;
 
 impl Known {
     /// A token that `issuer` did sign.
     #[must_use]
     pub fn new(issuer: usize, token: Authentic) -> Self {
         let headers = identity_headers::of(token.facts().identity(), token.facts().scopes());
-        Self { issuer, token: Arc::new(token), headers }
+        Self { issuer, token: Arc::new(token), headers, alive_at: Cell::new(None) }
+    }
+
+    /// Whether the token is revoked. Looked up only when the revocations have changed.
+    #[must_use]
+    pub fn is_killed_by(&self, revocations: &Revocations) -> bool {
+        let version = Some(revocations.version());
+        if self.alive_at.get() == version {
+            return false;
+        }
+        let is_killed = revocations.kill(self.token.facts());
+        if !is_killed {
+            self.alive_at.set(version);
+        }
+        is_killed
     }
 }
 

@@ -42,6 +42,8 @@ pub enum Call {
     Resume(u32),
     /// Speak about this context from now on.
     Enter(u32),
+    /// Call this function beyond the ABI; this host has none.
+    Foreign(String),
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +74,7 @@ pub enum Action {
 }
 
 const OK: i32 = 0;
+const NOT_FOUND: i32 = 1;
 const BAD_ARGUMENT: i32 = 2;
 
 impl Filter {
@@ -205,6 +208,15 @@ fn define_basics(linker: &mut Linker<State>) -> Result<(), Error> {
             }
             caller.data_mut().context = context;
             OK
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_call_foreign_function",
+        |mut caller: Caller<'_, State>, name: u32, size: u32, _: u32, _: u32, _: u32, _: u32| {
+            let name = text(&caller, name, size);
+            caller.data_mut().calls.push(Call::Foreign(name));
+            NOT_FOUND
         },
     )?;
     Ok(())

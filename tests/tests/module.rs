@@ -54,7 +54,16 @@ fn bearer() -> String {
 fn filter(with_keys: bool) -> Filter {
     let (mut filter, accepted) = Filter::load(&module(), &configuration(), NOW);
     assert!(accepted);
-    assert_eq!(filter.calls(), [Call::ReadConfiguration, Call::Tick(100)]);
+    let expected = [
+        Call::ReadConfiguration,
+        Call::Foreign("verify_signature".to_owned()),
+        log("signatures are checked in pure Rust: this host has no verify_signature"),
+        log(
+            "issuer https://gw.example: keys fetched, revocations unknown: its tokens are good until they expire",
+        ),
+        Call::Tick(100),
+    ];
+    assert_eq!(filter.calls(), expected);
     if with_keys {
         filter.tick();
         assert_eq!(filter.calls(), [Call::Now, fetch()]);
@@ -64,12 +73,16 @@ fn filter(with_keys: bool) -> Filter {
     filter
 }
 
+fn log(line: &str) -> Call {
+    Call::Log(line.to_owned())
+}
+
 fn fetch() -> Call {
     Call::Fetch("auth".to_owned(), "/jwks.json".to_owned())
 }
 
 fn keys_arrive() -> Vec<Call> {
-    let log = Call::Log("keys of https://gw.example are here".to_owned());
+    let log = log("keys of https://gw.example are here");
     vec![Call::Enter(ROOT), Call::Now, Call::ReadFetchedHeaders, Call::ReadFetchedBody, log]
 }
 
@@ -190,7 +203,7 @@ fn g_12_a_failed_or_odd_fetch_is_logged_once_and_tried_again_after_a_pause() {
 fn g_11_a_wrong_configuration_is_refused_with_its_place() {
     let (mut filter, accepted) = Filter::load(&module(), r#"{"issuers":[],"resources":[]}"#, NOW);
     assert!(!accepted);
-    let log = "configuration refused: $.issuers: expected exactly one issuer, got 0";
+    let log = "configuration refused: $.issuers: expected at least one issuer";
     assert_eq!(filter.calls(), [Call::ReadConfiguration, Call::Log(log.to_owned())]);
 }
 

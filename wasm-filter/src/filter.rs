@@ -1,16 +1,16 @@
 //! The state of one VM, and the one way in which requests are decided: at once, or after they waited.
 
-use std::time::Duration;
-
-use gateway_core::gate::{Decision, Gate};
-use gateway_core::jwks::cache::{Event, Fetch, FetchFailed};
+use gateway_core::gate::{Answer, Decision, Gate, Order};
 use gateway_core::parking::Parking;
 use gateway_core::policy::Policy;
 use gateway_core::reply::Reply;
 use gateway_core::request::Request;
+use gateway_core::signature::SignatureCheck;
 use gateway_core::time::UnixTime;
 
+use crate::fetch::{self, Calls};
 use crate::host::{self, Refused};
+use crate::journal::Journal;
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,17 +28,18 @@ pub(crate) enum Outcome {
 pub(crate) struct Filter {
     gate: Gate,
     parking: Parking,
-    /// A fetch that a request asked for. It starts at the next tick: the SDK delivers the answer to the context that
-    /// made the call, and a request may be gone by then.
-    wanted: Option<Fetch>,
-    /// What was last logged about the keys: only changes are.
-    keys_were_fetched: Option<bool>,
+    calls: Calls,
+    /// Fetches that requests asked for. They start at the next tick: the SDK delivers an answer to the context that made
+    /// the call, and a request may be gone by then.
+    wanted: Vec<Order>,
+    journal: Journal,
 }
 
 impl Filter {
-    pub(crate) const fn new(policy: Policy) -> Self {
+    pub(crate) fn new(policy: Policy, check: Box<dyn SignatureCheck>) -> Self {
+        let journal = Journal::start(&policy);
         let parking = Parking::new(policy.waiting);
-        Self { gate: Gate::new(policy), parking, wanted: None, keys_were_fetched: None }
+        Self { gate: Gate::new(policy, check), parking, calls: Calls::default(), wanted: Vec::new(), journal }
     }
 
     /// Decides about the request of `context`, which the host's calls speak about now, and applies the decision.
@@ -50,8 +51,8 @@ impl Filter {
                 Ok(request) => request,
                 Err(ambiguous) => return self.answer(context, &Reply::ambiguous(&format!("{ambiguous}."))),
             };
-        let (decision, fetch) = self.gate.decide(now, &request);
-        self.wanted = self.wanted.or(fetch);
+        let (decision, order) = self.gate.decide(now, &request);
+        self.wanted.extend(order);
         match decision {
             Decision::Forward(forward) => {
                 self.parking.leave(context);
@@ -86,9 +87,9 @@ impl Filter {
     /// Time passed: fetch keys when they are due, end waits that took too long.
     pub(crate) fn on_tick(&mut self) -> Result<(), Refused> {
         let now = host::now()?;
-        let due = self.gate.on_keys_event(now, Event::Tick);
-        let fetch = self.wanted.take().or(due);
-        self.start(fetch, now);
+        let due = self.gate.on_tick(now);
+        self.wanted.extend(due);
+        self.start_wanted(now);
         for context in self.parking.overdue(now) {
             self.parking.leave(context);
             if host::enter(context).is_ok() {
@@ -98,12 +99,12 @@ impl Filter {
         Ok(())
     }
 
-    /// A fetch is over: note the outcome, then decide again about everybody who waited for it.
-    pub(crate) fn on_fetched(&mut self, body_size: usize) -> Result<(), Refused> {
+    /// A call is over: note what it brought, then decide again about everybody who waited for it.
+    pub(crate) fn on_fetched(&mut self, call: u32, body_size: usize) -> Result<(), Refused> {
+        let Some(order) = self.calls.finish(call) else { return Ok(()) };
         let now = host::now()?;
-        let outcome = host::fetched_jwks(body_size);
-        self.log_change(outcome.is_ok());
-        self.wanted = self.gate.on_keys_event(now, Event::Fetched(outcome));
+        self.note(&order, fetch::read(&order, body_size), now);
+        self.start_wanted(now);
         for context in self.parking.waiting() {
             if host::enter(context).is_err() {
                 self.parking.leave(context);
@@ -114,26 +115,19 @@ impl Filter {
         Ok(())
     }
 
-    fn start(&mut self, fetch: Option<Fetch>, now: UnixTime) {
-        let Some(Fetch) = fetch else { return };
-        let issuer = &self.gate.policy().issuer;
-        let timeout = Duration::from_secs(issuer.limits.fetch_timeout);
-        if host::fetch_jwks(&issuer.jwks, timeout).is_err() {
-            // The cluster does not exist or has no room; the state machine tries again after its pause.
-            self.log_change(false);
-            self.wanted = self.gate.on_keys_event(now, Event::Fetched(Err(FetchFailed)));
+    /// Only in the root context; what fails at once is tried again after its pause.
+    fn start_wanted(&mut self, now: UnixTime) {
+        for order in std::mem::take(&mut self.wanted) {
+            if let Err(order) = self.calls.start(self.gate.policy(), order) {
+                let failed = fetch::failed(&order);
+                self.note(&order, failed, now);
+            }
         }
     }
 
-    fn log_change(&mut self, fetched: bool) {
-        if self.keys_were_fetched.replace(fetched) == Some(fetched) {
-            return;
-        }
-        let issuer = &self.gate.policy().issuer;
-        if fetched {
-            log::info!("keys of {} are here", issuer.name);
-        } else {
-            log::warn!("keys of {} could not be fetched from cluster {}", issuer.name, issuer.jwks.cluster);
-        }
+    fn note(&mut self, order: &Order, answer: Answer, now: UnixTime) {
+        self.journal.note(self.gate.policy(), order, &answer);
+        let next = self.gate.on_answer(now, order, answer);
+        self.wanted.extend(next);
     }
 }

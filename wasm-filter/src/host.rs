@@ -4,9 +4,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use gateway_core::gate::Forward;
-use gateway_core::jwks::KeySet;
-use gateway_core::jwks::cache::FetchFailed;
-use gateway_core::policy::JwksSource;
+use gateway_core::policy::Endpoint;
 use gateway_core::reply::Reply;
 use gateway_core::time::UnixTime;
 use proxy_wasm::hostcalls;
@@ -43,7 +41,7 @@ pub(crate) fn change_request(forward: &Forward<'_>) -> Result<(), Refused> {
     for name in &forward.remove {
         remove_request_header(name)?;
     }
-    for (name, value) in &forward.set {
+    for (name, value) in forward.set() {
         hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value.as_bytes()))?;
     }
     Ok(())
@@ -75,26 +73,29 @@ pub(crate) fn configuration() -> Result<Bytes, Refused> {
     Ok(hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX)?.unwrap_or_default())
 }
 
-/// Starts to fetch a key set; the answer arrives as an HTTP call response.
-pub(crate) fn fetch_jwks(source: &JwksSource, timeout: Duration) -> Result<(), Refused> {
+/// Starts an HTTP GET; the answer arrives as an HTTP call response with the number that this gives.
+pub(crate) fn get(endpoint: &Endpoint, path: &str, timeout: Duration) -> Result<u32, Refused> {
     let headers = vec![
         (":method", "GET"),
-        (":path", source.path.as_str()),
-        (":authority", source.authority.as_str()),
-        ("accept", "application/jwk-set+json, application/json"),
+        (":path", path),
+        (":authority", endpoint.authority.as_str()),
+        ("accept", "application/json"),
     ];
-    hostcalls::dispatch_http_call(&source.cluster, headers, None, vec![], timeout)?;
-    Ok(())
+    Ok(hostcalls::dispatch_http_call(&endpoint.cluster, headers, None, vec![], timeout)?)
 }
 
-/// The key set that the current HTTP call brought; `body_size` is what the host announced.
-pub(crate) fn fetched_jwks(body_size: usize) -> Result<KeySet, FetchFailed> {
-    let failed = |_| FetchFailed;
-    let headers = hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).map_err(failed)?;
+/// The body of the answer that has arrived, if its status is 200 and it has at most `most` bytes; `size` is what the
+/// host announced.
+pub(crate) fn fetched(size: usize, most: usize) -> Result<Bytes, Refused> {
+    let headers = hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders)?;
     let is_ok = headers.iter().any(|(name, value)| name == ":status" && value == b"200");
-    if !is_ok || body_size > KeySet::MAX_BYTES {
-        return Err(FetchFailed);
+    if !is_ok || size > most {
+        return Err(Refused);
     }
-    let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, body_size).map_err(failed)?;
-    KeySet::parse(&body.ok_or(FetchFailed)?).map_err(|_| FetchFailed)
+    hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size)?.ok_or(Refused)
+}
+
+/// Calls a function that this host has beyond the ABI.
+pub(crate) fn call_foreign(name: &str, arguments: &[u8]) -> Result<Bytes, Refused> {
+    Ok(hostcalls::call_foreign_function(name, Some(arguments))?.unwrap_or_default())
 }

@@ -6,9 +6,12 @@
 //! Host calls for a request that is decided at once: one for the time, one for all headers, then one for each header
 //! that is removed or set, or one for the local reply.
 
+mod crypto;
+mod fetch;
 mod filter;
 mod host;
 mod http;
+mod journal;
 mod root;
 
 use proxy_wasm::traits::RootContext;

@@ -8,6 +8,7 @@ use gateway_core::policy::Policy;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
+use crate::crypto;
 use crate::filter::Filter;
 use crate::host::{self, Refused};
 use crate::http::Http;
@@ -37,8 +38,8 @@ impl Root {
 }
 
 impl Context for Root {
-    fn on_http_call_response(&mut self, _token: u32, _headers: usize, body_size: usize, _trailers: usize) {
-        self.with_filter(|filter| filter.on_fetched(body_size));
+    fn on_http_call_response(&mut self, call: u32, _headers: usize, body_size: usize, _trailers: usize) {
+        self.with_filter(|filter| filter.on_fetched(call, body_size));
     }
 }
 
@@ -53,7 +54,7 @@ impl RootContext for Root {
             }
             Err(Refused) => return false,
         };
-        self.shared.replace(Some(Filter::new(policy)));
+        self.shared.replace(Some(Filter::new(policy, crypto::choose())));
         host::tick_every(TICK).is_ok()
     }
 

@@ -4,10 +4,12 @@ use super::*;
 use crate::jwks::KeySet;
 use crate::jwks::cache::FetchFailed;
 use crate::jwt::sign::SigningKey;
-use crate::jwt::{Algorithm, Claims};
+use crate::jwt::{Algorithm, Claims, Compact};
+use crate::signature::PureRust;
 
 const ISSUER: &str = "https://gw.example";
 const TIME: &str = "https://gw.example/time/mcp";
+const KEYS: Order = Order::Keys(0);
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
 fn key(algorithm: Algorithm, seed: u8) -> SigningKey {
@@ -23,15 +25,15 @@ fn gate_without_keys() -> Gate {
         ],
         "public_paths": ["/token"],
     });
-    Gate::new(Policy::parse(configuration.to_string().as_bytes()).unwrap())
+    Gate::new(Policy::parse(configuration.to_string().as_bytes()).unwrap(), Box::new(PureRust))
 }
 
 fn gate_with(keys: &[&SigningKey]) -> Gate {
     let mut gate = gate_without_keys();
-    assert_eq!(gate.on_keys_event(NOW, Event::Tick), Some(Fetch));
+    assert_eq!(gate.on_tick(NOW), [KEYS]);
     let jwks: Vec<Value> = keys.iter().map(|key| key.public_jwk()).collect();
     let set = KeySet::parse(json!({ "keys": jwks }).to_string().as_bytes()).unwrap();
-    assert_eq!(gate.on_keys_event(NOW, Event::Fetched(Ok(set))), None);
+    assert_eq!(gate.on_answer(NOW, &KEYS, Answer::Keys(Ok(set))), None);
     gate
 }
 
@@ -56,29 +58,40 @@ fn edited(edit: impl FnOnce(&mut Claims)) -> Claims {
     claims
 }
 
-/// Decides about a request for the time server with these headers.
-fn decide(gate: &mut Gate, headers: &[(&str, &str)]) -> (Decision<'static>, Option<Fetch>) {
-    let all = [(":path", "/time/mcp")].iter().chain(headers).map(|(name, value)| (*name, value.as_bytes()));
-    let request = Request::read(all.collect::<Vec<_>>()).unwrap();
-    let (decision, fetch) = gate.decide(NOW, &request);
-    let owned = match decision {
-        Decision::Forward(Forward { remove, set }) => {
-            let remove =
-                remove.into_iter().map(|name| &*Box::leak(name.to_owned().into_boxed_str())).collect();
-            Decision::Forward(Forward { remove, set })
-        }
-        Decision::Reply(reply) => Decision::Reply(reply),
-        Decision::Wait => Decision::Wait,
-    };
-    (owned, fetch)
+/// What became of a request, in a form that outlives it.
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Passed { removed: Vec<String>, set: Vec<(&'static str, String)> },
+    Answered(Reply),
+    Waits,
 }
 
-fn with_token(gate: &mut Gate, token: &str) -> Decision<'static> {
+/// Decides about a request for the time server with these headers.
+fn decide(gate: &mut Gate, headers: &[(&str, &str)]) -> (Outcome, Option<Order>) {
+    decide_at(gate, NOW, headers)
+}
+
+fn decide_at(gate: &mut Gate, now: UnixTime, headers: &[(&str, &str)]) -> (Outcome, Option<Order>) {
+    let all = [(":path", "/time/mcp")].iter().chain(headers).map(|(name, value)| (*name, value.as_bytes()));
+    let request = Request::read(all.collect::<Vec<_>>()).unwrap();
+    let (decision, order) = gate.decide(now, &request);
+    let outcome = match decision {
+        Decision::Forward(forward) => Outcome::Passed {
+            removed: forward.remove.iter().map(|name| (*name).to_owned()).collect(),
+            set: forward.set().to_vec(),
+        },
+        Decision::Reply(reply) => Outcome::Answered(reply),
+        Decision::Wait => Outcome::Waits,
+    };
+    (outcome, order)
+}
+
+fn with_token(gate: &mut Gate, token: &str) -> Outcome {
     decide(gate, &[("authorization", &format!("Bearer {token}"))]).0
 }
 
-fn reply_of(decision: Decision<'_>) -> (u16, String) {
-    let Decision::Reply(reply) = decision else { panic!("not a reply: {decision:?}") };
+fn reply_of(outcome: Outcome) -> (u16, String) {
+    let Outcome::Answered(reply) = outcome else { panic!("not a reply: {outcome:?}") };
     let challenge = reply.headers.iter().find(|(name, _)| *name == "www-authenticate");
     (reply.status, challenge.map(|(_, value)| value.clone()).unwrap_or_default())
 }
@@ -97,8 +110,8 @@ fn a_good_token_passes_and_the_upstream_learns_who_calls_but_never_the_token() {
             ("x-user-id", "local:root"),
             ("x-auth-token", "x"),
         ];
-        let Decision::Forward(forward) = decide(&mut gate_with(&[&key]), &headers).0 else { panic!() };
-        assert_eq!(forward.remove, ["authorization", "cookie", "x-user-id", "x-auth-token"]);
+        let Outcome::Passed { removed, set } = decide(&mut gate_with(&[&key]), &headers).0 else { panic!() };
+        assert_eq!(removed, ["authorization", "cookie", "x-user-id", "x-auth-token"]);
         let expected = [
             ("x-user-id", "local:ada"),
             ("x-scopes", "mcp:time"),
@@ -106,7 +119,7 @@ fn a_good_token_passes_and_the_upstream_learns_who_calls_but_never_the_token() {
             ("x-token-id", "token-1"),
             ("x-user-name", "Ada%20%E2%9C%93"),
         ];
-        assert_eq!(forward.set, expected.map(|(name, value)| (name, value.to_owned())));
+        assert_eq!(set, expected.map(|(name, value)| (name, value.to_owned())));
     }
 }
 
@@ -136,13 +149,13 @@ fn a_token_without_the_scope_is_told_which_one_is_needed() {
         assert_eq!(reply_of(with_token(&mut gate_with(&[&key]), &token)), expected, "{scope}");
     }
     let token = key.access_token(&edited(|claims| claims.scope = "mcp".to_owned())).unwrap();
-    assert!(matches!(with_token(&mut gate_with(&[&key]), &token), Decision::Forward(_)));
+    assert!(matches!(with_token(&mut gate_with(&[&key]), &token), Outcome::Passed { .. }));
 }
 
 #[test]
 fn every_reason_to_refuse_a_token_has_a_name() {
     let (ours, other, eddsa) = (key(Algorithm::Es256, 1), key(Algorithm::Es256, 2), key(Algorithm::EdDsa, 3));
-    let gate = gate_with(&[&ours, &eddsa]);
+    let mut gate = gate_with(&[&ours, &eddsa]);
     let sign = |claims: &Claims| ours.access_token(claims).unwrap();
     let body = serde_json::to_vec(&claims()).unwrap();
     let header = |alg: &str, typ: &str| json!({ "alg": alg, "typ": typ, "kid": ours.kid() });
@@ -205,8 +218,8 @@ fn every_reason_to_refuse_a_token_has_a_name() {
 #[test]
 fn f_11_the_leeway_ends_to_the_second() {
     let key = key(Algorithm::EdDsa, 1);
-    let gate = gate_with(&[&key]);
-    let refusal = |claims: &Claims| gate.refusal(NOW, &key.access_token(claims).unwrap(), b"/time/mcp");
+    let mut gate = gate_with(&[&key]);
+    let mut refusal = |claims: &Claims| gate.refusal(NOW, &key.access_token(claims).unwrap(), b"/time/mcp");
     assert_eq!(refusal(&edited(|c| c.exp = UnixTime::from_secs(NOW.as_secs() - 29))), None);
     assert_eq!(refusal(&edited(|c| c.nbf = NOW.plus(30))), None);
     assert_eq!(refusal(&edited(|c| c.iat = NOW.plus(30))), None);
@@ -215,7 +228,7 @@ fn f_11_the_leeway_ends_to_the_second() {
 #[test]
 fn f_16_one_flipped_bit_anywhere_refuses_the_token() {
     let key = key(Algorithm::Es256, 1);
-    let gate = gate_with(&[&key]);
+    let mut gate = gate_with(&[&key]);
     let token = key.access_token(&claims()).unwrap();
     for index in 0..token.len() {
         let mut bytes = token.clone().into_bytes();
@@ -230,25 +243,27 @@ fn f_16_one_flipped_bit_anywhere_refuses_the_token() {
 fn what_is_not_listed_is_not_there_and_public_paths_carry_no_identity() {
     let mut gate = gate_without_keys();
     let at = |gate: &mut Gate, path: &str| {
-        let request =
-            Request::read([(":path", path.as_bytes()), ("x-user-id", b"root"), ("cookie", b"s=1")]).unwrap();
+        let request = [(":path", path), ("x-user-id", "root"), ("cookie", "s=1")];
+        let request = Request::read(request.map(|(name, value)| (name, value.as_bytes()))).unwrap();
         match gate.decide(NOW, &request).0 {
-            Decision::Forward(forward) => Ok((forward.remove.join(","), forward.set)),
-            other @ (Decision::Reply(_) | Decision::Wait) => Err(reply_of(other).0),
+            Decision::Forward(forward) => Ok((forward.remove.join(","), forward.set().len())),
+            Decision::Reply(reply) => Err(reply.status),
+            Decision::Wait => Err(0),
         }
     };
     assert_eq!(at(&mut gate, "/admin"), Err(404));
-    assert_eq!(at(&mut gate, "/token?x=y"), Ok(("x-user-id".to_owned(), vec![])));
+    assert_eq!(at(&mut gate, "/token?x=y"), Ok(("x-user-id".to_owned(), 0)));
 }
 
 #[test]
-fn requests_wait_for_the_first_keys_and_cause_one_fetch() {
+fn requests_wait_for_the_first_keys_of_one_fetch() {
     let key = key(Algorithm::Es256, 1);
     let token = format!("Bearer {}", key.access_token(&claims()).unwrap());
     let mut gate = gate_without_keys();
     let headers = [("authorization", token.as_str())];
-    assert_eq!(decide(&mut gate, &headers), (Decision::Wait, Some(Fetch)));
-    assert_eq!(decide(&mut gate, &headers), (Decision::Wait, None));
+    assert_eq!(gate.on_tick(NOW), [KEYS]);
+    assert_eq!(decide(&mut gate, &headers), (Outcome::Waits, None));
+    assert_eq!(gate.on_tick(NOW), [], "one fetch is under way");
 }
 
 #[test]
@@ -257,8 +272,8 @@ fn a_token_with_a_newer_key_waits_for_the_refresh_and_a_second_one_does_not_caus
     let token = format!("Bearer {}", new.access_token(&claims()).unwrap());
     let mut gate = gate_with(&[&old]);
     let headers = [("authorization", token.as_str())];
-    assert_eq!(decide(&mut gate, &headers), (Decision::Wait, Some(Fetch)));
-    assert_eq!(gate.on_keys_event(NOW, Event::Fetched(Err(FetchFailed))), None);
+    assert_eq!(decide(&mut gate, &headers), (Outcome::Waits, Some(KEYS)));
+    assert_eq!(gate.on_answer(NOW, &KEYS, Answer::Keys(Err(FetchFailed))), None);
     assert_eq!(reply_of(decide(&mut gate, &headers).0).0, 401);
 }
 
@@ -267,9 +282,118 @@ fn keys_past_their_stated_age_close_the_gate() {
     let key = key(Algorithm::Es256, 1);
     let token = format!("Bearer {}", key.access_token(&edited(|c| c.exp = NOW.plus(9999))).unwrap());
     let mut gate = gate_with(&[&key]);
-    let request = Request::read([(":path", &b"/time/mcp"[..]), ("authorization", token.as_bytes())]).unwrap();
-    assert!(matches!(gate.decide(NOW.plus(3599), &request).0, Decision::Forward(_)));
-    assert_eq!(reply_of(gate.decide(NOW.plus(3600), &request).0).0, 503);
+    let headers = [("authorization", token.as_str())];
+    assert!(matches!(decide_at(&mut gate, NOW.plus(3599), &headers).0, Outcome::Passed { .. }));
+    assert_eq!(
+        reply_of(decide_at(&mut gate, NOW.plus(3600), &headers).0).0,
+        503,
+        "though the token is known"
+    );
+}
+
+#[test]
+fn f_18_a_known_token_still_dies_with_its_time_its_route_and_its_key() {
+    let (old, new) = (key(Algorithm::Es256, 1), key(Algorithm::Es256, 2));
+    let mut gate = gate_with(&[&old]);
+    let token = old.access_token(&claims()).unwrap();
+    assert!(matches!(with_token(&mut gate, &token), Outcome::Passed { .. }));
+    assert_eq!(gate.refusal(NOW, &token, b"/fetch/mcp"), Some(JwtError::Audience));
+    assert_eq!(gate.refusal(NOW.plus(930), &token, b"/time/mcp"), Some(JwtError::Expired));
+    assert!(matches!(with_token(&mut gate, &token), Outcome::Passed { .. }));
+
+    let replaced = KeySet::parse(json!({ "keys": [new.public_jwk()] }).to_string().as_bytes()).unwrap();
+    assert_eq!(gate.on_answer(NOW, &KEYS, Answer::Keys(Ok(replaced))), None);
+    assert_eq!(gate.refusal(NOW, &token, b"/time/mcp"), Some(JwtError::UnknownKey));
+}
+
+const FEED: fn(Option<&str>) -> Order = |after| Order::Revocations(0, after.map(str::to_owned));
+
+fn gate_with_feed(key: &SigningKey) -> Gate {
+    let configuration = json!({
+        "issuers": [{
+            "issuer": ISSUER, "jwks": { "inline": { "keys": [key.public_jwk()] } },
+            "revocations": { "cluster": "auth", "path": "/internal/revocations" },
+        }],
+        "resources": [{ "uri": TIME, "scope": "mcp:time" }],
+    });
+    Gate::new(Policy::parse(configuration.to_string().as_bytes()).unwrap(), Box::new(PureRust))
+}
+
+fn revoked(cursor: &str, snapshot: bool, entries: &Value) -> Answer {
+    let batch = json!({ "cursor": cursor, "snapshot": snapshot, "entries": entries }).to_string();
+    Answer::Revocations(crate::revocation::Batch::parse(batch.as_bytes()))
+}
+
+#[test]
+fn c_31_a_revoked_token_is_dead_with_the_next_answer_of_the_feed_though_it_is_known() {
+    let key = key(Algorithm::EdDsa, 1);
+    let mut gate = gate_with_feed(&key);
+    let token = key.access_token(&claims()).unwrap();
+    assert_eq!(gate.on_tick(NOW), [FEED(None)]);
+    assert_eq!(with_token(&mut gate, &token), Outcome::Waits, "what is revoked is not known yet");
+    assert_eq!(gate.on_answer(NOW, &FEED(None), revoked("e-1", true, &json!([]))), Some(FEED(Some("e-1"))));
+    assert!(matches!(with_token(&mut gate, &token), Outcome::Passed { .. }));
+
+    let entries = json!([{ "jti": "token-1", "expires_at": NOW.as_secs() + 900 }]);
+    assert!(gate.on_answer(NOW, &FEED(Some("e-1")), revoked("e-2", false, &entries)).is_some());
+    assert_eq!(gate.refusal(NOW, &token, b"/time/mcp"), Some(JwtError::Revoked));
+    let other = key.access_token(&edited(|claims| claims.jti = "token-2".to_owned())).unwrap();
+    assert!(matches!(with_token(&mut gate, &other), Outcome::Passed { .. }));
+}
+
+#[test]
+fn c_31_a_feed_past_its_stated_staleness_closes_the_gate() {
+    let key = key(Algorithm::EdDsa, 1);
+    let mut gate = gate_with_feed(&key);
+    let token = format!("Bearer {}", key.access_token(&claims()).unwrap());
+    assert_eq!(gate.on_tick(NOW), [FEED(None)]);
+    assert!(gate.on_answer(NOW, &FEED(None), revoked("e-1", true, &json!([]))).is_some());
+    let headers = [("authorization", token.as_str())];
+    assert!(matches!(decide_at(&mut gate, NOW.plus(299), &headers).0, Outcome::Passed { .. }));
+    assert_eq!(reply_of(decide_at(&mut gate, NOW.plus(300), &headers).0).0, 503);
+}
+
+#[test]
+fn each_issuer_signs_for_itself_only() {
+    let (ours, theirs) = (key(Algorithm::Es256, 1), key(Algorithm::EdDsa, 2));
+    let configuration = json!({
+        "issuers": [
+            { "issuer": ISSUER, "jwks": { "inline": { "keys": [ours.public_jwk()] } } },
+            {
+                "issuer": "https://idp.example/", "jwks": { "inline": { "keys": [theirs.public_jwk()] } },
+                "token_type": "JWT", "audience": { "one_of": ["api://tools"] }, "claims": { "user": "oid", "scope": "scp" },
+            },
+        ],
+        "resources": [{ "uri": TIME, "scope": "mcp:time" }],
+    });
+    let mut gate =
+        Gate::new(Policy::parse(configuration.to_string().as_bytes()).unwrap(), Box::new(PureRust));
+    let foreign = |key: &SigningKey, edit: fn(&mut Value)| {
+        let mut claims = json!({
+            "iss": "https://idp.example/", "oid": "u1", "aud": ["api://tools"], "scp": ["mcp:time"],
+            "exp": NOW.as_secs() + 60,
+        });
+        edit(&mut claims);
+        key.jws(&json!({ "alg": key.algorithm().name(), "kid": key.kid() }), claims.to_string().as_bytes())
+    };
+    let mut refusal = |token: &str| gate.refusal(NOW, token, b"/time/mcp");
+    assert_eq!(refusal(&ours.access_token(&claims()).unwrap()), None);
+    assert_eq!(refusal(&foreign(&theirs, |_| ())), None);
+    assert_eq!(refusal(&foreign(&theirs, |c| c["aud"] = json!(TIME))), Some(JwtError::Audience));
+    assert_eq!(refusal(&foreign(&theirs, |c| c["iss"] = json!("https://other"))), Some(JwtError::Issuer));
+    assert_eq!(refusal(&foreign(&theirs, |c| c["oid"] = json!(""))), Some(JwtError::Claims));
+    assert_eq!(
+        refusal(&foreign(&ours, |_| ())),
+        Some(JwtError::UnknownKey),
+        "our key does not sign for them"
+    );
+    let posing = theirs.access_token(&claims()).unwrap();
+    assert_eq!(refusal(&posing), Some(JwtError::UnknownKey), "nor theirs for us");
+    let as_ours = theirs.jws(
+        &json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": ours.kid() }),
+        &serde_json::to_vec(&claims()).unwrap(),
+    );
+    assert_eq!(refusal(&as_ours), Some(JwtError::KeyMismatch));
 }
 
 /// Header values that come near the truth, and values that do not.

@@ -48,7 +48,7 @@ impl PublicKey {
     pub const MAX_RSA_BITS: usize = 4096;
 
     /// Reads a JWK; `None` when it is of no use for checking signatures.
-    pub(super) fn parse(raw: &str) -> Option<Self> {
+    pub(crate) fn parse(raw: &str) -> Option<Self> {
         let KeyUse { kid, usage, alg, key_ops, d } = json::object(raw.as_bytes()).ok()?;
         let jwk: JsonWebKey<'_> = json::object(raw.as_bytes()).ok()?;
         let for_signatures = usage.is_none_or(|usage| usage == "sig");

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::jwt::Algorithm;
 use crate::jwt::sign::SigningKey;
-use crate::signature::{PureRust, SignatureCheck as _, for_host};
+use crate::signature::{PureRust, SignatureCheck as _};
 
 fn jwk(algorithm: Algorithm, seed: u8) -> Value {
     SigningKey::from_seed(algorithm, &[seed; 32]).unwrap().public_jwk()

@@ -49,4 +49,7 @@ pub enum JwtError {
     /// `nbf` or `iat` lies in the future.
     #[error("not valid yet")]
     NotYetValid,
+    /// The token, its user or its client was revoked.
+    #[error("revoked")]
+    Revoked,
 }

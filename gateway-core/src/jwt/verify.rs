@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::claims::Facts;
-use super::{ClaimNames, Identity, JwtError, TokenType, Unverified};
+use super::{ClaimNames, Identity, JwtError, Unverified};
 use crate::jwks::KeySet;
 use crate::scope::ScopeSet;
 use crate::signature::{PureRust, SignatureCheck};
@@ -78,9 +78,8 @@ impl Unverified<'_> {
     ///
     /// # Errors
     /// [`JwtError::Claims`], [`JwtError::NotCompact`].
-    pub fn claimed_issuer(&self, names: &ClaimNames) -> Result<String, JwtError> {
-        let facts = Facts::parse(&self.compact.payload()?, names, TokenType::Jwt)?;
-        Ok(facts.issuer)
+    pub fn claimed_issuer(&self) -> Result<String, JwtError> {
+        Facts::claimed_issuer(&self.compact.payload()?)
     }
 }
 

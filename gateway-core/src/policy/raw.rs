@@ -2,10 +2,9 @@
 
 use serde::Deserialize;
 
-use super::{Issuer, JwksSource, Policy, PolicyError, PublicPath, Resource, Waiting};
+use super::issuer::RawIssuer;
+use super::{Policy, PolicyError, PublicPath, Resource, Waiting};
 use crate::json;
-use crate::jwks::cache::Limits;
-use crate::jwt::Algorithm;
 use crate::resource::ResourceUri;
 
 #[derive(Deserialize)]
@@ -19,30 +18,8 @@ struct RawPolicy {
     wait_seconds: Option<u64>,
     #[serde(default)]
     max_waiting_requests: Option<usize>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawIssuer {
-    issuer: String,
-    jwks: RawJwks,
     #[serde(default)]
-    algorithms: Option<Vec<String>>,
-    #[serde(default)]
-    leeway_seconds: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawJwks {
-    cluster: String,
-    path: String,
-    #[serde(default)]
-    authority: Option<String>,
-    #[serde(default)]
-    refresh_seconds: Option<u64>,
-    #[serde(default)]
-    max_age_seconds: Option<u64>,
+    cached_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -54,73 +31,33 @@ struct RawResource {
 
 pub(super) fn parse(configuration: &[u8]) -> Result<Policy, PolicyError> {
     let raw: RawPolicy = json::object(configuration).map_err(|error| wrong("$", error))?;
-    let [issuer] = <[RawIssuer; 1]>::try_from(raw.issuers)
-        .map_err(|given| wrong("$.issuers", format!("expected exactly one issuer, got {}", given.len())))?;
+    let issuers = raw
+        .issuers
+        .into_iter()
+        .enumerate()
+        .map(|(index, issuer)| issuer.parse(&format!("$.issuers[{index}]")));
+    let issuers = issuers.collect::<Result<Vec<_>, _>>()?;
+    if issuers.is_empty() {
+        return Err(wrong("$.issuers", "expected at least one issuer"));
+    }
+    for (index, issuer) in issuers.iter().enumerate() {
+        if issuers.iter().skip(index.saturating_add(1)).any(|other| other.name == issuer.name) {
+            return Err(wrong(format!("$.issuers[{index}].issuer"), "expected each issuer once"));
+        }
+    }
     let resources = raw.resources.into_iter().enumerate().map(|(index, resource)| resource.parse(index));
     let public_paths = raw.public_paths.iter().enumerate().map(|(index, path)| public_path(index, path));
+    let cached_tokens = within("$.cached_tokens", raw.cached_tokens, 10_000, 0, 1_000_000)?;
     Ok(Policy {
-        issuer: issuer.parse()?,
+        issuers,
         waiting: Waiting {
             seconds: within("$.wait_seconds", raw.wait_seconds, 5, 1, 60)?,
             requests: raw.max_waiting_requests.unwrap_or(1000),
         },
+        cached_tokens: usize::try_from(cached_tokens).unwrap_or(usize::MAX),
         resources: resources.collect::<Result<_, _>>()?,
         public_paths: public_paths.collect::<Result<_, _>>()?,
     })
-}
-
-impl RawIssuer {
-    fn parse(self) -> Result<Issuer, PolicyError> {
-        if self.issuer.is_empty() {
-            return Err(wrong(
-                "$.issuers[0].issuer",
-                "expected the issuer identifier, such as https://gateway.example",
-            ));
-        }
-        let names = self.algorithms.unwrap_or_else(|| vec!["ES256".to_owned(), "EdDSA".to_owned()]);
-        let algorithms = names.iter().map(|name| name.parse::<Algorithm>()).collect::<Result<Vec<_>, _>>();
-        let algorithms = algorithms
-            .ok()
-            .filter(|list| !list.is_empty())
-            .ok_or_else(|| wrong("$.issuers[0].algorithms", "expected some of ES256, EdDSA"))?;
-        Ok(Issuer {
-            limits: self.jwks.limits()?,
-            jwks: self.jwks.source()?,
-            algorithms,
-            leeway: within("$.issuers[0].leeway_seconds", self.leeway_seconds, 30, 0, 60)?,
-            name: self.issuer,
-        })
-    }
-}
-
-impl RawJwks {
-    fn limits(&self) -> Result<Limits, PolicyError> {
-        let defaults = Limits::default();
-        let refresh_after = within(
-            "$.issuers[0].jwks.refresh_seconds",
-            self.refresh_seconds,
-            defaults.refresh_after,
-            1,
-            86_400,
-        )?;
-        let max_age =
-            within("$.issuers[0].jwks.max_age_seconds", self.max_age_seconds, defaults.max_age, 60, 604_800)?;
-        if max_age <= refresh_after {
-            return Err(wrong("$.issuers[0].jwks.max_age_seconds", "expected more than refresh_seconds"));
-        }
-        Ok(Limits { refresh_after, max_age, ..defaults })
-    }
-
-    fn source(self) -> Result<JwksSource, PolicyError> {
-        if self.cluster.is_empty() {
-            return Err(wrong("$.issuers[0].jwks.cluster", "expected the name of an Envoy cluster"));
-        }
-        if !self.path.starts_with('/') {
-            return Err(wrong("$.issuers[0].jwks.path", "expected a path such as /jwks.json"));
-        }
-        let authority = self.authority.unwrap_or_else(|| self.cluster.clone());
-        Ok(JwksSource { cluster: self.cluster, authority, path: self.path })
-    }
 }
 
 impl RawResource {
@@ -156,7 +93,13 @@ fn public_path(index: usize, path: &str) -> Result<PublicPath, PolicyError> {
     }
 }
 
-fn within(path: &str, given: Option<u64>, default: u64, least: u64, most: u64) -> Result<u64, PolicyError> {
+pub(super) fn within(
+    path: &str,
+    given: Option<u64>,
+    default: u64,
+    least: u64,
+    most: u64,
+) -> Result<u64, PolicyError> {
     let value = given.unwrap_or(default);
     if (least..=most).contains(&value) {
         Ok(value)
@@ -165,6 +108,6 @@ fn within(path: &str, given: Option<u64>, default: u64, least: u64, most: u64) -
     }
 }
 
-fn wrong(path: impl Into<String>, problem: impl std::fmt::Display) -> PolicyError {
+pub(super) fn wrong(path: impl Into<String>, problem: impl std::fmt::Display) -> PolicyError {
     PolicyError { path: path.into(), problem: format!("{problem}") }
 }

@@ -187,6 +187,7 @@ fn h04_what_only_looks_like_a_member_that_matters_is_refused() {
         r#""method":"a","params":{"URI":"x"}"#,
         r#""method":"a","params":{"urı":"x"}"#,
         r#""method":"a","params":{"_META":{}}"#,
+        "\"method\":\"a\",\"params\":{\"progressTo\u{212a}en\":1}",
         r#""method":"a","params":{"_meta":{"io.modelcontextprotocol/ProtocolVersion":"x"}}"#,
     ] {
         let error = refusal(body(members));

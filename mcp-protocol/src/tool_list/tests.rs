@@ -164,6 +164,7 @@ fn h12_what_is_complete_goes_on_at_once() {
     assert_eq!(push("\r"), "data:\r\r");
     assert_eq!(push("\nid: 1\n"), "\n");
     assert_eq!(push("\n"), "id: 1\n\n");
+    assert_eq!(push("id: 2\r\ndata:\r\n\r\nid: 3\r\n\r"), "id: 2\r\ndata:\r\n\r\nid: 3\r\n\r");
 }
 
 #[test]

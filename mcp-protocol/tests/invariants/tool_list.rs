@@ -63,6 +63,13 @@ pub(crate) fn check_stream(stream: &[u8], sizes: &[u8], limit: usize) {
 
     let (before, after) = (decode(stream), decode(&out));
     assert!(failure.is_some() || before.len() == after.len());
+    let is_unreadable =
+        |event: &Event| !event.data.trim().is_empty() && narrow_json(event.data.as_bytes(), allowed).is_err();
+    match failure {
+        None => assert!(!before.iter().any(is_unreadable)),
+        Some(NotAnAnswer::Line | NotAnAnswer::TooLong) => {}
+        Some(_) => assert!(before.iter().any(is_unreadable), "there was no reason to fail"),
+    }
     for (before, after) in before.iter().zip(&after) {
         assert_eq!(before.fields, after.fields);
         if !after.data.trim().is_empty() {

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use gateway_core::jwks::KeySetError;
 use service_kit::clock::SystemClock;
 use service_kit::random::SystemRng;
 
 use crate::config::Config;
 use crate::data_dir::{self, DataDirError};
+use crate::flow::verify::Verifier;
 use crate::flow::{Deps, Ending};
 use crate::identity::local::LocalUsers;
 use crate::keys::{self, KeysError, SigningKeys};
@@ -25,6 +27,9 @@ pub enum StartError {
     /// The keys in it.
     #[error("DATA_DIR: {0}")]
     Keys(#[from] KeysError),
+    /// They cannot verify what they sign.
+    #[error("DATA_DIR: the signing keys are not usable: {0}")]
+    KeySet(#[from] KeySetError),
     /// Another process holds the store.
     #[error("DATA_DIR: {0} is in use by another process; one auth-service at a time can use it")]
     StoreInUse(std::path::PathBuf),
@@ -46,11 +51,13 @@ pub fn assemble(config: &Config) -> Result<Deps, StartError> {
         StoreErrorKind::InUse => StartError::StoreInUse(file),
         StoreErrorKind::Unavailable | StoreErrorKind::Corrupt => StartError::Store(file, error),
     })?;
+    let keys = SigningKeys::load_or_generate(&places.data_dir, places.algorithm, rng.as_ref())?;
     Ok(Deps {
         catalogue: config.catalogue.clone(),
         store: Arc::new(store),
         identities: Arc::new(LocalUsers::new(&places.users_file)),
-        keys: SigningKeys::load_or_generate(&places.data_dir, places.algorithm, rng.as_ref())?,
+        verifier: Verifier::new(&config.catalogue, &keys.jwks())?,
+        keys,
         refresh_key: keys::refresh_key(&places.data_dir, rng.as_ref())?,
         clock: Arc::new(SystemClock),
         rng,

@@ -44,6 +44,10 @@ pub enum Event {
     RefreshReused,
     /// A user who may no longer do anything tried to refresh; the family is revoked.
     AccessWithdrawn,
+    /// A user is no more; everything of them is revoked.
+    UserRemoved,
+    /// An operator revoked something.
+    Revoked,
 }
 
 impl Event {
@@ -60,6 +64,8 @@ impl Event {
             Self::CodeBurned => "code_burned",
             Self::RefreshReused => "refresh_reused",
             Self::AccessWithdrawn => "access_withdrawn",
+            Self::UserRemoved => "user_removed",
+            Self::Revoked => "revoked",
         }
     }
 }

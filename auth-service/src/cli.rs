@@ -4,18 +4,19 @@ use std::process::ExitCode;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use clap::{Parser, Subcommand};
-use serde_json::{Value, json};
+use clap::{Args, Parser, Subcommand};
+use serde_json::{Map, Value, json};
 use service_kit::lifecycle::{EXIT_UNAVAILABLE, EXIT_USAGE, fail};
 use service_kit::random::{NoEntropy, Rng, SystemRng};
 use service_kit::settings::ProcessEnv;
 
 use crate::app::{self, StartError};
-use crate::config::{Config, ConfigError, Places};
+use crate::config::{self, Config, ConfigError, Places};
 use crate::data_dir::{self, DataDirError};
 use crate::identity::password::{self, PasswordError};
 use crate::identity::users_file::{self, Accounts, NewUser, UsersFileError};
 use crate::keys::{self, KeysError, SigningKeys};
+use crate::operator::{self, OperatorError};
 use crate::server::{self, ServeError};
 
 /// The first user of a new installation.
@@ -36,9 +37,25 @@ enum Command {
     /// Prepare the data directory, the keys and, when there is no users file, a first user; print one line of JSON. Running it
     /// again changes nothing.
     Init,
+    /// Revoke at the running service: access tokens die at the edge within moments. Prints the entry of the feed.
+    Revoke(Revoke),
     /// Manage the users of the users file.
     #[command(subcommand)]
     Users(Users),
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Revoke {
+    /// One access token, by its `jti`.
+    #[arg(long, value_name = "JTI")]
+    token: Option<String>,
+    /// A user, by name or `sub`: all access tokens, refresh tokens and signed-in browsers.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// A client: all access tokens and refresh tokens.
+    #[arg(long, value_name = "ID")]
+    client: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,6 +88,8 @@ enum CommandError {
     NoEntropy(#[from] NoEntropy),
     #[error("USERS_FILE: there is no user \"{0}\"; there are: {1}")]
     NoSuchUser(String, String),
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
     #[error("the runtime cannot start: {0}")]
     Runtime(std::io::Error),
 }
@@ -79,6 +98,7 @@ impl CommandError {
     const fn exit_code(&self) -> u8 {
         match self {
             Self::Settings(_)
+            | Self::Operator(OperatorError::Refused(_))
             | Self::NoSuchUser(..)
             | Self::UsersFile(UsersFileError::Malformed(..) | UsersFileError::User { .. }) => EXIT_USAGE,
             Self::Start(_)
@@ -88,6 +108,7 @@ impl CommandError {
             | Self::UsersFile(_)
             | Self::Password(_)
             | Self::NoEntropy(_)
+            | Self::Operator(_)
             | Self::Runtime(_) => EXIT_UNAVAILABLE,
         }
     }
@@ -99,6 +120,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Serve => serve(),
         Command::Init => init().map(|line| print(&line)),
+        Command::Revoke(order) => revoke(&order).map(|line| print(&line)),
         Command::Users(Users::Passwd { name }) => passwd(&name).map(|line| print(&line)),
     };
     match done {
@@ -143,6 +165,17 @@ fn init() -> Result<Value, CommandError> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn revoke(order: &Revoke) -> Result<Value, CommandError> {
+    let address = config::internal_address(&ProcessEnv)?;
+    let Revoke { token, user, client } = order;
+    let members = [("jti", token), ("user", user), ("client_id", client)];
+    let order: Map<String, Value> = members
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), Value::from(value.as_deref()?))))
+        .collect();
+    Ok(operator::post(address, "/internal/revocations", &Value::Object(order))?)
 }
 
 fn user_id(rng: &dyn Rng) -> Result<String, NoEntropy> {

@@ -79,6 +79,17 @@ impl Places {
     }
 }
 
+/// Reads where the running service is reached: all that `revoke` needs.
+///
+/// # Errors
+/// All mistakes.
+pub fn internal_address(strings: &impl Strings) -> Result<SocketAddr, ConfigError> {
+    let mut reader = Reader::new(strings);
+    let address = address(&mut reader, "AUTH_INTERNAL_BIND", 8001);
+    reader.finish()?;
+    Ok(address)
+}
+
 impl Config {
     /// Reads the settings, and the two files that they name.
     ///

@@ -8,8 +8,10 @@ pub mod exchange;
 pub mod feed;
 pub mod refresh;
 pub mod register;
+pub mod revoke;
 pub mod sign_in;
 pub mod token;
+pub mod verify;
 
 use std::sync::Arc;
 
@@ -35,6 +37,8 @@ pub struct Deps {
     pub identities: Arc<dyn Identities>,
     /// What signs access tokens.
     pub keys: SigningKeys,
+    /// What verifies access tokens.
+    pub verifier: verify::Verifier,
     /// What derives refresh tokens.
     pub refresh_key: RefreshKey,
     /// The time.

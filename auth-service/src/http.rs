@@ -13,6 +13,7 @@ mod page;
 mod register;
 mod revocations;
 mod token;
+mod verify;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,8 +53,13 @@ pub fn public(deps: &Arc<Deps>) -> Router {
         .layer(cors);
     let for_people =
         Router::new().route("/authorize", get(authorize::get).post(authorize::post).head(error::not_allowed));
-    middleware::around(for_clients.merge(for_people).fallback(error::not_found), deps, TIMEOUT)
-        .with_state(Arc::clone(deps))
+    let for_proxies = Router::new().route("/verify", get(verify::any).post(verify::any));
+    middleware::around(
+        for_clients.merge(for_people).merge(for_proxies).fallback(error::not_found),
+        deps,
+        TIMEOUT,
+    )
+    .with_state(Arc::clone(deps))
 }
 
 /// What only the operator's own machines may reach.
@@ -62,7 +68,7 @@ pub fn internal(deps: &Arc<Deps>) -> Router {
         .route("/health/live", get(internal::live))
         .route("/health/ready", get(internal::ready))
         .fallback(error::not_found);
-    let waiting = Router::new().route("/internal/revocations", get(revocations::get));
+    let waiting = Router::new().route("/internal/revocations", get(revocations::get).post(revocations::post));
     middleware::around(router, deps, TIMEOUT)
         .merge(middleware::around(waiting, deps, LONG_TIMEOUT))
         .with_state(Arc::clone(deps))

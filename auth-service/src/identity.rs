@@ -4,6 +4,8 @@ pub mod local;
 pub mod password;
 pub mod users_file;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::domain::user::{Subject, User};
@@ -40,4 +42,10 @@ pub trait Identities: Send + Sync + std::fmt::Debug {
     /// The user as they are now, with what they may do now; `None` when they are no more. Asked again at every step,
     /// so that a change applies without a restart.
     async fn user(&self, subject: &Subject) -> Result<Option<User>, IdentityError>;
+
+    /// The user who signs in as `username`.
+    async fn named(&self, username: &str) -> Result<Option<User>, IdentityError>;
+
+    /// Everybody, as far as they can be listed: the same `Arc` for as long as nothing has changed.
+    async fn roster(&self) -> Result<Arc<[Subject]>, IdentityError>;
 }

@@ -9,7 +9,7 @@
 //! - [`store`]: what is remembered, as atomic verbs behind traits; [`identity`]: who users are; [`keys`]: what signs.
 //!
 //! [`config`] and [`data_dir`] say how it is set up, [`app`] puts it together, [`server`] runs it, [`cli`] is the
-//! command line. Time and randomness are parameters everywhere.
+//! command line, [`operator`] its way to the running service. Time and randomness are parameters everywhere.
 
 #![cfg_attr(test, expect(clippy::string_slice, reason = "tests cut ASCII texts"))]
 
@@ -23,5 +23,6 @@ pub mod flow;
 pub mod http;
 pub mod identity;
 pub mod keys;
+pub mod operator;
 pub mod server;
 pub mod store;

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::config::Config;
+use crate::flow::revoke::Watch;
 use crate::flow::{Deps, Ending};
 use crate::http;
 
@@ -19,6 +20,9 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// How often expired records are forgotten.
 const PURGE: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether users have been removed. Without a change that is one `stat`.
+const WATCH: Duration = Duration::from_secs(2);
 
 /// Why the service does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +50,9 @@ pub async fn serve(config: &Config, deps: Deps) -> Result<(), ServeError> {
     let mut shutdown = Shutdown::install()?;
     let public = bind("AUTH_BIND", config.bind).await?;
     let internal = bind("AUTH_INTERNAL_BIND", config.internal_bind).await?;
+    // Before the first request: who was removed meanwhile is gone.
+    let mut users = UsersWatch::default();
+    users.look(&deps).await;
     tracing::info!(
         issuer = config.catalogue.issuer().as_str(),
         address = %public.local_addr()?,
@@ -57,7 +64,8 @@ pub async fn serve(config: &Config, deps: Deps) -> Result<(), ServeError> {
     let mut tasks = JoinSet::new();
     tasks.spawn(listen(public, http::public(&deps), ending.clone()));
     tasks.spawn(listen(internal, http::internal(&deps), ending.clone()));
-    let purge = tokio::spawn(purge(deps));
+    let purge = tokio::spawn(purge(Arc::clone(&deps)));
+    let watch = tokio::spawn(users.go_on(deps));
     let signal = shutdown.requested().await;
     tracing::info!(signal, "ending: no new requests, those under way have 5 s");
     ending.begin();
@@ -66,6 +74,7 @@ pub async fn serve(config: &Config, deps: Deps) -> Result<(), ServeError> {
         _ = shutdown.requested() => false,
     };
     purge.abort();
+    watch.abort();
     if drained {
         tracing::info!("ended");
     } else {
@@ -82,6 +91,35 @@ async fn listen(listener: TcpListener, router: Router, ending: Ending) {
     let stop = async move { ending.begun().await };
     if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
         tracing::error!(%error, "a listener broke");
+    }
+}
+
+/// The watch over the users, and whether its last look failed.
+#[derive(Default)]
+struct UsersWatch {
+    watch: Watch,
+    has_failed: bool,
+}
+
+impl UsersWatch {
+    async fn look(&mut self, deps: &Deps) {
+        let looked = self.watch.look(deps).await;
+        // One line per change of state: a users file stays broken for minutes while somebody edits it.
+        if let Err(error) = &looked
+            && !self.has_failed
+        {
+            tracing::warn!(%error, "removed users cannot be noticed");
+        }
+        self.has_failed = looked.is_err();
+    }
+
+    async fn go_on(mut self, deps: Arc<Deps>) {
+        let mut ticks = tokio::time::interval(WATCH);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.look(&deps).await;
+        }
     }
 }
 

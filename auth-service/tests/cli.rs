@@ -47,6 +47,7 @@ fn mode(path: &Path) -> u32 {
 struct Running {
     child: Child,
     public: SocketAddr,
+    internal: SocketAddr,
     log: BufReader<std::process::ChildStderr>,
 }
 
@@ -54,31 +55,47 @@ impl Running {
     fn start(home: &Path) -> Self {
         let mut child = command(home, &["serve"]).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        let mut running = Self { child, public: ([0; 4], 0).into(), log };
-        running.public = running.announced();
+        let nowhere = ([0; 4], 0).into();
+        let mut running = Self { child, public: nowhere, internal: nowhere, log };
+        (running.public, running.internal) = running.announced();
         running
     }
 
     /// Reads the log up to the line that says where the service listens.
-    fn announced(&mut self) -> SocketAddr {
+    fn announced(&mut self) -> (SocketAddr, SocketAddr) {
         let mut seen = String::new();
         loop {
             let mut line = String::new();
             assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "ended before it was ready: {seen}");
-            if let Some((_, after)) = line.split_once(" address=") {
-                return after.split_whitespace().next().unwrap().parse().unwrap();
+            let field = |name: &str| {
+                let (_, after) = line.split_once(&format!(" {name}="))?;
+                after.split_whitespace().next().unwrap().parse().ok()
+            };
+            if let (Some(public), Some(internal)) = (field("address"), field("internal_address")) {
+                return (public, internal);
             }
             seen.push_str(&line);
         }
     }
 
-    /// One request on a connection of its own; gives the whole answer.
+    /// What the feed says after `cursor`.
+    fn feed(&self, cursor: &str, wait: u64) -> Value {
+        let request = format!(
+            "GET /internal/revocations?after={cursor}&wait={wait} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        );
+        let answer = send(self.internal, &request);
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    }
+
+    /// The command `revoke` with these arguments, against this service.
+    fn revoke(&self, home: &Path, arguments: &[&str]) -> Output {
+        let arguments = [&["revoke"], arguments].concat();
+        let address = self.internal.to_string();
+        command(home, &arguments).env("AUTH_INTERNAL_BIND", address).output().unwrap()
+    }
+
     fn send(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(self.public).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        send(self.public, request)
     }
 
     fn register(&self) -> String {
@@ -96,6 +113,15 @@ impl Running {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
+}
+
+/// One request on a connection of its own; gives the whole answer.
+fn send(to: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 impl Drop for Running {
@@ -237,6 +263,83 @@ fn j_09_kill_9_loses_nothing_that_a_client_was_told() {
         ));
         assert!(answer.starts_with("HTTP/1.1 303"), "the client is known: {answer}");
     }
+}
+
+#[test]
+fn j_09_kill_9_forgets_no_revocation_that_somebody_was_told() {
+    let home = home();
+    run(home.path(), &["init"]);
+    let mut told = Vec::new();
+    let mut cursor = String::new();
+    for number in 0..5 {
+        let running = Running::start(home.path());
+        let client = format!("client_{number}");
+        told.push(line(&running.revoke(home.path(), &["--client", &client])));
+        let news = running.feed(&cursor, 0);
+        assert_eq!(news["snapshot"], number == 0, "a cursor outlives the process");
+        cursor = news["cursor"].as_str().unwrap().to_owned();
+        running.signal("KILL");
+    }
+    let running = Running::start(home.path());
+    assert_eq!(running.feed("", 0)["entries"], Value::Array(told));
+}
+
+#[test]
+fn revoke_tells_the_running_service_and_the_feed_brings_it_at_once() {
+    let home = home();
+    run(home.path(), &["init"]);
+    let running = Running::start(home.path());
+    let cursor = running.feed("", 0)["cursor"].as_str().unwrap().to_owned();
+    let news = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| running.feed(&cursor, 60));
+        let entry = line(&running.revoke(home.path(), &["--user", "admin"]));
+        assert!(entry["sub"].as_str().unwrap().starts_with("local:"), "{entry}");
+        let news = waiting.join().unwrap();
+        assert_eq!(news["entries"], json!([entry]));
+        news
+    });
+    let token = line(&running.revoke(home.path(), &["--token", "AAAAAAAAAAAAAAAAAAAAAA"]));
+    assert_eq!(token["jti"], "AAAAAAAAAAAAAAAAAAAAAA");
+    assert_eq!(running.feed(news["cursor"].as_str().unwrap(), 0)["entries"], json!([token]));
+    running.signal("TERM");
+}
+
+#[test]
+fn revoke_says_what_is_wrong_in_one_sentence() {
+    let home = home();
+    run(home.path(), &["init"]);
+    let running = Running::start(home.path());
+    let text = |output: Output| (output.status.code(), String::from_utf8(output.stderr).unwrap());
+    let (code, unknown) = text(running.revoke(home.path(), &["--user", "eve"]));
+    assert_eq!(code, Some(64));
+    assert!(unknown.contains("there is no user with this name"), "{unknown}");
+    for arguments in [&[][..], &["--user", "admin", "--client", "c"]] {
+        assert_eq!(running.revoke(home.path(), arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    let internal = running.internal.to_string();
+    drop(running);
+    let stopped = command(home.path(), &["revoke", "--user", "admin"])
+        .env("AUTH_INTERNAL_BIND", &internal)
+        .output()
+        .unwrap();
+    let (code, stopped) = text(stopped);
+    assert_eq!(code, Some(69));
+    assert!(stopped.contains(&format!("auth-service does not run at {internal}")), "{stopped}");
+}
+
+#[test]
+fn a_user_who_is_taken_out_of_the_file_is_revoked_within_seconds() {
+    let home = home();
+    run(home.path(), &["init"]);
+    let running = Running::start(home.path());
+    let cursor = running.feed("", 0)["cursor"].as_str().unwrap().to_owned();
+    let users = home.path().join("data/users.json");
+    let known: Value = serde_json::from_slice(&std::fs::read(&users).unwrap()).unwrap();
+    let id = known["users"][0]["id"].as_str().unwrap();
+    std::fs::write(home.path().join("data/users.new"), r#"{"users":[]}"#).unwrap();
+    std::fs::rename(home.path().join("data/users.new"), &users).unwrap();
+    let news = running.feed(&cursor, 60);
+    assert_eq!(news["entries"][0]["sub"], format!("local:{id}"), "{news}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use gateway_core::scope::ScopeSet;
 
 use super::Deps;
 use super::error::FlowError;
+use super::revoke::user_is_gone;
 use super::token::{CodeExchange, IssuedTokens, access_token, keep_client};
 use crate::audit::{self, Event};
 use crate::domain::client::Client;
@@ -67,11 +68,12 @@ fn is_presented_rightly(
 }
 
 async fn still_allowed(deps: &Deps, grant: &CodeGrant) -> Result<Option<(User, ScopeSet)>, FlowError> {
-    let user = deps.identities.user(&grant.access.subject).await?;
-    Ok(user.and_then(|user| {
-        let scope = grant.access.scope.intersect(&user.allowed);
-        (!scope.is_empty()).then_some((user, scope))
-    }))
+    let Some(user) = deps.identities.user(&grant.access.subject).await? else {
+        user_is_gone(deps, &grant.access.subject).await?;
+        return Ok(None);
+    };
+    let scope = grant.access.scope.intersect(&user.allowed);
+    Ok((!scope.is_empty()).then_some((user, scope)))
 }
 
 async fn redeem(

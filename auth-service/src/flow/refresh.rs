@@ -4,6 +4,7 @@ use gateway_core::scope::ScopeSet;
 
 use super::Deps;
 use super::error::FlowError;
+use super::revoke::user_is_gone;
 use super::token::{IssuedTokens, RefreshExchange, access_token, keep_client};
 use crate::audit::{self, Event};
 use crate::domain::client::Client;
@@ -41,11 +42,16 @@ pub async fn refresh(
             "the refresh token is for another resource",
         ));
     }
-    let Some((user, allowed)) = still_allowed(deps, &access).await? else {
+    let Some(user) = deps.identities.user(&access.subject).await? else {
+        user_is_gone(deps, &access.subject).await?;
+        return Err(INVALID_TOKEN.into());
+    };
+    let allowed = still_allowed(deps, &access, &user);
+    if allowed.is_empty() {
         deps.store.revoke_family(token.family(), deps.now()).await?;
         record(Event::AccessWithdrawn, &access, token.family()).refused();
         return Err(INVALID_TOKEN.into());
-    };
+    }
     let scope = narrowed(&allowed, request.scope)?;
     let (access_token, issued) = access_token(deps, &access, &scope, &user)?;
     keep_client(deps, client).await?;
@@ -85,14 +91,10 @@ async fn rotate(
     }
 }
 
-/// The user, and what is left of the grant: nothing when they, their permissions or the server are gone.
-async fn still_allowed(deps: &Deps, access: &Access) -> Result<Option<(User, ScopeSet)>, FlowError> {
-    let user = deps.identities.user(&access.subject).await?;
+/// What is left of the grant: nothing when the user's permissions or the server are gone.
+fn still_allowed(deps: &Deps, access: &Access, user: &User) -> ScopeSet {
     let is_served = deps.catalogue.named(access.server.as_str()).is_some();
-    Ok(user.filter(|_| is_served).and_then(|user| {
-        let scope = access.scope.intersect(&user.allowed);
-        (!scope.is_empty()).then_some((user, scope))
-    }))
+    if is_served { access.scope.intersect(&user.allowed) } else { ScopeSet::default() }
 }
 
 /// What of `allowed` the client asks for this time; the family keeps what was granted. Asking for more than was granted

@@ -2,6 +2,7 @@
 
 use super::Deps;
 use super::error::Cause;
+use super::revoke::user_is_gone;
 use crate::audit::{self, Event};
 use crate::domain::grant::BrowserSignIn;
 use crate::domain::secret::{BrowserSession, Digest, Secret};
@@ -43,8 +44,11 @@ pub async fn current(
 ) -> Result<Option<SignedIn>, Cause> {
     let Some(session) = cookie.map(Secret::digest) else { return Ok(None) };
     let Some(sign_in) = deps.store.session(&session, deps.now()).await? else { return Ok(None) };
-    let user = deps.identities.user(&sign_in.subject).await?;
-    let user = user.filter(|user| user.credential == sign_in.credential);
+    let Some(user) = deps.identities.user(&sign_in.subject).await? else {
+        user_is_gone(deps, &sign_in.subject).await?;
+        return Ok(None);
+    };
+    let user = Some(user).filter(|user| user.credential == sign_in.credential);
     let age = deps.now().since(sign_in.signed_in_at);
     Ok(user.map(|user| SignedIn { user, session, age }))
 }

@@ -39,13 +39,16 @@ impl<S: Sync> FromRequest<S> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        if !has_type(&request, "application/json") {
-            let refusal =
-                Refusal::new(ErrorCode::InvalidClientMetadata, "the content type must be application/json");
-            return Err(ApiError::Refused(refusal));
-        }
-        read(request.into_body()).await.map(Self)
+        json(request, ErrorCode::InvalidClientMetadata).await.map(Self)
     }
+}
+
+/// The bytes of an `application/json` body; `wrong` is the error code for every other type.
+pub(super) async fn json(request: Request, wrong: ErrorCode) -> Result<Bytes, ApiError> {
+    if !has_type(&request, "application/json") {
+        return Err(ApiError::Refused(Refusal::new(wrong, "the content type must be application/json")));
+    }
+    read(request.into_body()).await
 }
 
 fn has_type(request: &Request, expected: &str) -> bool {

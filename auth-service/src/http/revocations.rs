@@ -4,17 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{RawQuery, State};
+use axum::extract::{RawQuery, Request, State};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
+use super::form;
 use super::middleware::no_store;
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::parameters::Parameters;
 use crate::domain::revocation::{Revocation, Target};
 use crate::flow::Deps;
 use crate::flow::feed::next_batch;
+use crate::flow::revoke::{Order, revoke};
 use crate::store::{Batch, Cursor};
 
 /// Longest wait for the next revocation.
@@ -90,6 +93,34 @@ pub(super) async fn get(
     let wait = seconds(query.get("wait").map_err(Refusal::from)?)?;
     let batch = next_batch(&deps, after, wait).await?;
     Ok((no_store(), Json(BatchBody::from(&batch))).into_response())
+}
+
+/// What an operator wants dead: exactly one of these.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrderBody {
+    jti: Option<String>,
+    user: Option<String>,
+    client_id: Option<String>,
+}
+
+/// `POST`: revokes a token, a user's or a client's; gives the entry.
+pub(super) async fn post(State(deps): State<Arc<Deps>>, request: Request) -> Result<Response, ApiError> {
+    if request.headers().contains_key(header::ORIGIN) {
+        // A page in an operator's browser that found this port.
+        return Err(invalid("this is not for browsers").into());
+    }
+    let body = form::json(request, ErrorCode::InvalidRequest).await?;
+    let wrong = invalid("the body must be one of {\"jti\":…}, {\"user\":…} and {\"client_id\":…}");
+    let order: OrderBody = serde_json::from_slice(&body).map_err(|_| wrong)?;
+    let order = match (&order.jti, &order.user, &order.client_id) {
+        (Some(id), None, None) => Order::Token(id),
+        (None, Some(name), None) => Order::User(name),
+        (None, None, Some(id)) => Order::Client(id),
+        _ => return Err(wrong.into()),
+    };
+    let revocation = revoke(&deps, order).await?;
+    Ok((no_store(), Json(Entry::from(&revocation))).into_response())
 }
 
 fn seconds(text: Option<&str>) -> Result<Duration, Refusal> {

@@ -98,4 +98,12 @@ impl Identities for LocalUsers {
         }
         Ok(self.accounts().await?.with_subject(subject).map(|account| account.user.clone()))
     }
+
+    async fn named(&self, username: &str) -> Result<Option<User>, IdentityError> {
+        Ok(self.accounts().await?.named(username).map(|account| account.user.clone()))
+    }
+
+    async fn roster(&self) -> Result<Arc<[Subject]>, IdentityError> {
+        Ok(Arc::clone(self.accounts().await?.subjects()))
+    }
 }

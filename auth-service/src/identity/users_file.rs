@@ -8,6 +8,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gateway_core::scope::{Scope, ScopeSet};
 use serde::{Deserialize, Serialize};
@@ -94,7 +95,10 @@ struct RawUser {
 }
 
 /// The users of one file, all of them acceptable.
-pub struct Accounts(Vec<Account>);
+pub struct Accounts {
+    all: Vec<Account>,
+    subjects: Arc<[Subject]>,
+}
 
 /// One local user.
 pub struct Account {
@@ -125,24 +129,31 @@ impl Accounts {
             }
             accounts.push(account);
         }
-        Ok(Self(accounts))
+        let subjects = accounts.iter().map(|account| account.user.subject.clone()).collect();
+        Ok(Self { all: accounts, subjects })
     }
 
     /// The user with this name.
     #[must_use]
     pub fn named(&self, username: &str) -> Option<&Account> {
-        self.0.iter().find(|account| account.user.username == username)
+        self.all.iter().find(|account| account.user.username == username)
     }
 
     /// The user with this subject.
     #[must_use]
     pub fn with_subject(&self, subject: &Subject) -> Option<&Account> {
-        self.0.iter().find(|account| account.user.subject == *subject)
+        self.all.iter().find(|account| account.user.subject == *subject)
     }
 
     /// The names, in the order of the file.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|account| account.user.username.as_str())
+        self.all.iter().map(|account| account.user.username.as_str())
+    }
+
+    /// The subjects, in the order of the file.
+    #[must_use]
+    pub const fn subjects(&self) -> &Arc<[Subject]> {
+        &self.subjects
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use auth_service::app::STORE_FILE;
 use auth_service::domain::catalogue::Catalogue;
+use auth_service::flow::verify::Verifier;
 use auth_service::flow::{Deps, Ending, Lifetimes};
 use auth_service::identity::local::LocalUsers;
 use auth_service::keys::{self, SigningKeys};
@@ -113,11 +114,14 @@ impl TestApp {
         let clock = Arc::new(ManualClock::at(NOW));
         let rng = Arc::new(SequenceRng::default());
         let servers = servers.iter().map(|name| name.parse().unwrap()).collect();
+        let catalogue = Catalogue::new(issuer.parse().unwrap(), servers).unwrap();
+        let keys = SigningKeys::load_or_generate(home.path(), Algorithm::Es256, rng.as_ref()).unwrap();
         let deps = Arc::new(Deps {
-            catalogue: Catalogue::new(issuer.parse().unwrap(), servers).unwrap(),
+            verifier: Verifier::new(&catalogue, &keys.jwks()).unwrap(),
+            catalogue,
             store: Arc::new(EmbeddedStore::open(&home.path().join(STORE_FILE), rng.as_ref()).unwrap()),
             identities: Arc::new(LocalUsers::new(&home.path().join("users.json"))),
-            keys: SigningKeys::load_or_generate(home.path(), Algorithm::Es256, rng.as_ref()).unwrap(),
+            keys,
             refresh_key: keys::refresh_key(home.path(), rng.as_ref()).unwrap(),
             clock: Arc::clone(&clock) as _,
             rng,
@@ -148,6 +152,21 @@ impl TestApp {
 
     pub(crate) async fn get_internal(&self, uri: &str) -> Answer {
         answer(self.internal.clone(), Request::get(uri).body(Body::empty()).unwrap()).await
+    }
+
+    /// Posts JSON to the internal port.
+    pub(crate) async fn post_internal(&self, uri: &str, json: &str) -> Answer {
+        let request = Request::post(uri).header(header::CONTENT_TYPE, "application/json");
+        self.send_internal(request.body(Body::from(json.to_owned())).unwrap()).await
+    }
+
+    pub(crate) async fn send_internal(&self, request: Request<Body>) -> Answer {
+        answer(self.internal.clone(), request).await
+    }
+
+    /// The entries of the feed.
+    pub(crate) async fn revoked(&self) -> Vec<Value> {
+        self.get_internal("/internal/revocations").await.json()["entries"].as_array().unwrap().clone()
     }
 
     pub(crate) async fn register(&self, metadata: &str) -> Answer {

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use scraper::{Html, Selector};
 
-use crate::app::{Answer, CALLBACK, CHALLENGE, PASSWORD, TIME, TestApp, encoded, form_request};
+use crate::app::{Answer, CALLBACK, CHALLENGE, PASSWORD, TIME, TestApp, VERIFIER, encoded, form_request};
 
 /// One browser with its cookie jar.
 pub(crate) struct Browser<'a> {
@@ -138,6 +138,36 @@ pub(crate) fn text_of(page: &Answer) -> String {
     let words: Vec<&str> =
         html.select(&main).flat_map(|main| main.text()).flat_map(str::split_whitespace).collect();
     words.join(" ")
+}
+
+/// The form that redeems a code of [`code_for`].
+pub(crate) fn exchange<'a>(client: &'a str, code: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", CALLBACK),
+        ("client_id", client),
+        ("code_verifier", VERIFIER),
+        ("resource", TIME),
+    ]
+}
+
+/// The tokens of a new public client: its id, an access token and a refresh token.
+pub(crate) async fn connected(app: &TestApp) -> (String, String, String) {
+    let client = app.public_client().await;
+    let code = code_for(app, &client).await;
+    let answer = app.token(&exchange(&client, &code)).await.json();
+    let member = |name: &str| answer[name].as_str().unwrap().to_owned();
+    (client.clone(), member("access_token"), member("refresh_token"))
+}
+
+/// A claim of an access token, unverified.
+pub(crate) fn claim(token: &str, name: &str) -> String {
+    use base64::Engine as _;
+    let payload = token.split('.').nth(1).unwrap();
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+    claims[name].as_str().unwrap().to_owned()
 }
 
 /// A code for `client`, approved by ada; the whole way through the pages.

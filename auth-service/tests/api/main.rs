@@ -18,6 +18,8 @@ mod metadata;
 mod refresh;
 mod register;
 mod revocations;
+mod revoke;
 mod secrets;
 mod sign_in;
 mod token;
+mod verify;

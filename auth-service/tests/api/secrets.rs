@@ -1,7 +1,10 @@
 //! J-07: what was handed out as a secret is found nowhere else: not in the logs (of all tests of this binary), not in
 //! the data directory.
 
-use crate::app::{CALLBACK, PASSWORD, TestApp, VERIFIER, logs};
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+
+use crate::app::{CALLBACK, PASSWORD, TIME, TestApp, VERIFIER, logs};
 use crate::browser::{Browser, authorize, request_of};
 
 /// The whole flow, mistakes included; gives every secret that came up in it.
@@ -29,6 +32,10 @@ async fn everything(app: &TestApp) -> Vec<String> {
     let refreshing =
         [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str()), ("client_id", &client)];
     let again = app.token(&refreshing).await.json();
+    let verify = Request::get("/verify").header("x-original-url", TIME);
+    let verify =
+        verify.header("authorization", format!("Bearer {}", issued["access_token"].as_str().unwrap()));
+    assert_eq!(app.send(verify.body(Body::empty()).unwrap()).await.status, StatusCode::OK);
     app.token(&exchange).await;
     app.token(&refreshing).await;
     app.token_with_basic(&format!("{id}:{secret}x"), &[("grant_type", "refresh_token")]).await;

@@ -6,19 +6,8 @@ use gateway_core::jwks::KeySet;
 use gateway_core::jwt::{Audience, Compact, Expectations, TokenType, Unverified};
 use gateway_core::time::UnixTime;
 
-use crate::app::{Answer, CALLBACK, CHALLENGE, ISSUER, NOW, TIME, TestApp, VERIFIER};
-use crate::browser::{Browser, authorize, code_for, request_of};
-
-fn exchange<'a>(client: &'a str, code: &'a str) -> Vec<(&'a str, &'a str)> {
-    vec![
-        ("grant_type", "authorization_code"),
-        ("code", code),
-        ("redirect_uri", CALLBACK),
-        ("client_id", client),
-        ("code_verifier", VERIFIER),
-        ("resource", TIME),
-    ]
-}
+use crate::app::{Answer, CALLBACK, CHALLENGE, ISSUER, NOW, TIME, TestApp};
+use crate::browser::{Browser, authorize, code_for, exchange, request_of};
 
 fn changed<'a>(form: &[(&'a str, &'a str)], name: &str, value: &'a str) -> Vec<(&'a str, &'a str)> {
     let mut form = form.to_vec();

@@ -2,9 +2,10 @@
 //! never the body.
 
 /// What one `Authorization` header holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Authorization<'a> {
     /// No header, or another scheme than `Bearer`: no token was sent.
+    #[default]
     None,
     /// A token of the right alphabet.
     Bearer(Token<'a>),

@@ -13,6 +13,7 @@ use crate::request::Request;
 use crate::signature::SignatureCheck;
 use crate::time::UnixTime;
 use crate::token_cache::Known;
+use crate::tools::{Allowed, Judgement};
 pub use issuers::{Answer, Order};
 use judge::{Judge, Undecided};
 
@@ -25,6 +26,8 @@ pub enum Decision<'a> {
     Reply(Reply),
     /// It cannot be decided yet: keys are on their way. Decide again when something arrived.
     Wait,
+    /// It cannot be decided without its body, of at most [`tools::MAX_BODY`] bytes. Decide again with it.
+    ReadBody,
 }
 
 /// Changes to the headers of a request that goes on: first remove, then set.
@@ -32,6 +35,8 @@ pub enum Decision<'a> {
 pub struct Forward<'a> {
     /// Headers that are present and must not reach the upstream.
     pub remove: Vec<&'a str>,
+    /// The tools that the answer may speak of, when that is not all of them.
+    pub only: Option<Allowed>,
     identity: Option<Rc<Known>>,
 }
 
@@ -74,14 +79,20 @@ impl Gate {
         self.judge.on_answer(now, order.issuer(), answer)
     }
 
-    /// Decides about `request`, and says what has to be fetched for it.
-    pub fn decide<'a>(&mut self, now: UnixTime, request: &Request<'a>) -> (Decision<'a>, Option<Order>) {
-        let resource = match self.policy.access(request.path()) {
+    /// Decides about `request`, and says what has to be fetched for it. Its body is needed only after
+    /// [`Decision::ReadBody`].
+    pub fn decide<'a>(
+        &mut self,
+        now: UnixTime,
+        request: &Request<'a>,
+        body: Option<&[u8]>,
+    ) -> (Decision<'a>, Option<Order>) {
+        let resource = match self.policy.access(request.path) {
             Access::Nothing => return (Decision::Reply(Reply::nothing_here()), None),
             Access::Public => return (Decision::Forward(as_stranger(request)), None),
             Access::Protected(resource) => resource,
         };
-        let token = match request.authorization() {
+        let token = match request.authorization {
             Authorization::None => return (Decision::Reply(Reply::no_token(resource)), None),
             Authorization::Several => return (Decision::Reply(Reply::several_tokens(resource)), None),
             Authorization::Malformed => return (Decision::Reply(Reply::invalid_token(resource)), None),
@@ -89,7 +100,7 @@ impl Gate {
         };
         let refused = || Decision::Reply(Reply::invalid_token(resource));
         match self.judge.verify(&self.policy.issuers, now, token, resource) {
-            Ok((known, verified)) => (permit(request, resource, known, &verified), None),
+            Ok((known, verified)) => (permit((request, body), resource, known, &verified), None),
             Err(Undecided::Refused(_)) => (refused(), None),
             Err(Undecided::Stale) => (Decision::Reply(Reply::cannot_decide_yet()), None),
             Err(Undecided::Awaited) => (Decision::Wait, None),
@@ -113,20 +124,31 @@ impl Gate {
 
 /// A public path: nobody is signed in here, so nobody may claim to be.
 fn as_stranger<'a>(request: &Request<'a>) -> Forward<'a> {
-    Forward { remove: request.identity_claims().to_vec(), identity: None }
+    Forward { remove: request.identity_claims().to_vec(), only: None, identity: None }
 }
 
 fn permit<'a>(
-    request: &Request<'a>,
+    (request, body): (&Request<'a>, Option<&[u8]>),
     resource: &Resource,
     known: Rc<Known>,
     token: &Verified,
 ) -> Decision<'a> {
-    if !token.scopes().covers(&resource.scope) {
-        return Decision::Reply(Reply::insufficient_scope(resource));
+    let mut remove = [request.credentials(), request.identity_claims()].concat();
+    if token.scopes().covers(&resource.scope) {
+        return Decision::Forward(Forward { remove, only: None, identity: Some(known) });
     }
-    let remove = [request.credentials(), request.identity_claims()].concat();
-    Decision::Forward(Forward { remove, identity: Some(known) })
+    let Some(allowed) = Allowed::of(token.scopes(), resource) else {
+        return Decision::Reply(Reply::insufficient_scope(resource, &resource.scope));
+    };
+    match allowed.judge(request, body, resource) {
+        Judgement::Allowed => {
+            // A compressed answer could not be read, and what it must not name not be taken out.
+            remove.extend(request.accepts_encodings().then_some("accept-encoding"));
+            Decision::Forward(Forward { remove, only: Some(allowed), identity: Some(known) })
+        }
+        Judgement::NeedsBody => Decision::ReadBody,
+        Judgement::Refused(reply) => Decision::Reply(reply),
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! - [`scope`], [`resource`] and [`servers`]: what a token allows, for which MCP server, and which there are;
 //! - [`policy`]: what the edge protects, parsed from its configuration;
 //! - [`request`], [`bearer`] and [`gate`]: a request in, a [`gate::Decision`] out; [`reply`]: the answers the edge gives;
+//! - [`tools`]: what a token for single tools may do, and what it may see;
 //! - [`parking`]: requests that wait for keys; [`time`]: `now` as a value.
 //!
 //! There is no IO here, no clock, no randomness, no logging and no async: bytes and `now` come in, values go out.
@@ -30,3 +31,4 @@ pub mod servers;
 pub mod signature;
 pub mod time;
 pub mod token_cache;
+pub mod tools;

@@ -1,6 +1,7 @@
 //! Answers that the edge gives itself.
 
 use crate::policy::Resource;
+use crate::scope::Scope;
 
 /// A whole response: the request goes no further.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,14 +30,14 @@ impl Reply {
     /// 401 without an error code: no token was sent (RFC 6750 §3.1). The challenge says where to get one (RFC 9728 §5.1).
     #[must_use]
     pub fn no_token(resource: &Resource) -> Self {
-        let challenge = Challenge { resource, error: None };
+        let challenge = Challenge { resource, scope: &resource.scope, error: None };
         Self::new(401, "unauthorized", "Sign in to use this server.").with_challenge(&challenge)
     }
 
     /// 401 `invalid_token`: a token was sent and is not good here. Which check failed is not said.
     #[must_use]
     pub fn invalid_token(resource: &Resource) -> Self {
-        let challenge = Challenge { resource, error: Some("invalid_token") };
+        let challenge = Challenge { resource, scope: &resource.scope, error: Some("invalid_token") };
         Self::new(401, "invalid_token", "The access token is not valid for this server.")
             .with_challenge(&challenge)
     }
@@ -44,16 +45,39 @@ impl Reply {
     /// 400 `invalid_request`: more than one credential (RFC 6750 §3.1).
     #[must_use]
     pub fn several_tokens(resource: &Resource) -> Self {
-        let challenge = Challenge { resource, error: Some("invalid_request") };
+        let challenge = Challenge { resource, scope: &resource.scope, error: Some("invalid_request") };
         Self::new(400, "invalid_request", "Send one access token.").with_challenge(&challenge)
     }
 
     /// 403 `insufficient_scope`: the challenge names the scope that is needed, so that a client can step up.
     #[must_use]
-    pub fn insufficient_scope(resource: &Resource) -> Self {
-        let challenge = Challenge { resource, error: Some("insufficient_scope") };
+    pub fn insufficient_scope(resource: &Resource, scope: &Scope) -> Self {
+        let challenge = Challenge { resource, scope, error: Some("insufficient_scope") };
         Self::new(403, "insufficient_scope", "The access token does not allow this.")
             .with_challenge(&challenge)
+    }
+
+    /// The same answer with this JSON-RPC message as its body, for a client that asked in JSON-RPC.
+    #[must_use]
+    pub fn saying(mut self, message: String) -> Self {
+        self.body = message;
+        self
+    }
+
+    /// 413: the body that has to be read is longer than the edge reads.
+    #[must_use]
+    pub fn too_long() -> Self {
+        Self::new(
+            413,
+            "invalid_request",
+            "The message is too long for a token that allows single tools only.",
+        )
+    }
+
+    /// 502: the upstream's answer cannot be understood in one way only, so that nobody can say what it would tell.
+    #[must_use]
+    pub fn odd_answer() -> Self {
+        Self::new(502, "bad_gateway", "The server's answer could not be understood.")
     }
 
     /// 503: the keys to decide with are missing or too old. Closed, not open.
@@ -81,12 +105,13 @@ impl Reply {
 /// `WWW-Authenticate` with one `Bearer` challenge: real clients read the first scheme only, by simple patterns.
 struct Challenge<'a> {
     resource: &'a Resource,
+    scope: &'a Scope,
     error: Option<&'a str>,
 }
 
 impl std::fmt::Display for Challenge<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Resource { uri, scope } = self.resource;
+        let (uri, scope) = (&self.resource.uri, self.scope);
         formatter.write_str("Bearer ")?;
         if let Some(error) = self.error {
             write!(formatter, "error=\"{error}\", ")?;

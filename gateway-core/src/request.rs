@@ -3,12 +3,32 @@
 use crate::bearer::Authorization;
 
 /// The facts of a request that decisions are made from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Request<'a> {
-    path: &'a [u8],
-    authorization: Authorization<'a>,
+    /// The path without its query, as it came after Envoy's normalisation.
+    pub path: &'a [u8],
+    /// The HTTP method.
+    pub method: &'a [u8],
+    /// What the client presents as its right to be here.
+    pub authorization: Authorization<'a>,
+    /// The headers by which MCP says what a request is about.
+    pub mcp: McpHeaders<'a>,
     credentials: Vec<&'a str>,
     identity_claims: Vec<&'a str>,
+    accepts_encodings: bool,
+}
+
+/// The headers of the Streamable HTTP transport that name revision, session and operation.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct McpHeaders<'a> {
+    /// `MCP-Protocol-Version`.
+    pub version: Option<&'a [u8]>,
+    /// `Mcp-Session-Id`: only the legacy era has sessions.
+    pub session: Option<&'a [u8]>,
+    /// `Mcp-Method`.
+    pub method: Option<&'a [u8]>,
+    /// `Mcp-Name`.
+    pub name: Option<&'a [u8]>,
 }
 
 /// Why the headers cannot be read in one way only.
@@ -52,12 +72,7 @@ impl<'a> Request<'a> {
     /// # Errors
     /// [`RequestError`]; the request is to be answered with 400.
     pub fn read(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Self, RequestError> {
-        let mut request = Self {
-            path: b"",
-            authorization: Authorization::None,
-            credentials: vec![],
-            identity_claims: vec![],
-        };
+        let mut request = Self::default();
         let mut seen: Vec<&'static str> = Vec::with_capacity(SINGLE.len());
         for (name, value) in headers {
             if let Some(single) = SINGLE.iter().find(|single| **single == name) {
@@ -74,7 +89,13 @@ impl<'a> Request<'a> {
     fn note(&mut self, name: &'a str, value: &'a [u8]) {
         match name {
             ":path" => self.path = without_query(value),
+            ":method" => self.method = value,
             "authorization" => self.authorization = Authorization::read(value),
+            "mcp-protocol-version" => self.mcp.version = Some(value),
+            "mcp-session-id" => self.mcp.session = Some(value),
+            "mcp-method" => self.mcp.method = Some(value),
+            "mcp-name" => self.mcp.name = Some(value),
+            "accept-encoding" => self.accepts_encodings = true,
             _ => {}
         }
         if CREDENTIALS.contains(&name) {
@@ -84,16 +105,10 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The path without its query, as it came after Envoy's normalisation.
+    /// Whether the client would take a compressed answer.
     #[must_use]
-    pub const fn path(&self) -> &'a [u8] {
-        self.path
-    }
-
-    /// What the client presents as its right to be here.
-    #[must_use]
-    pub const fn authorization(&self) -> Authorization<'a> {
-        self.authorization
+    pub const fn accepts_encodings(&self) -> bool {
+        self.accepts_encodings
     }
 
     /// The client's credential headers that are present, each name once.
@@ -172,7 +187,7 @@ mod tests {
         for (path, expected) in
             [("/time/mcp?access_token=x", "/time/mcp"), ("/a#b?c", "/a"), ("", ""), ("?", "")]
         {
-            assert_eq!(read(&[(":path", path)]).unwrap().path(), expected.as_bytes());
+            assert_eq!(read(&[(":path", path)]).unwrap().path, expected.as_bytes());
         }
     }
 

@@ -185,7 +185,7 @@ pub fn verify(deps: &Deps, asked: Asked<'_>, authorization: Authorization<'_>) -
         return Err(Reply::invalid_token(resource));
     }
     if !known.token.facts().scopes().covers(&resource.scope) {
-        return Err(Reply::insufficient_scope(resource));
+        return Err(Reply::insufficient_scope(resource, &resource.scope));
     }
     Ok(known)
 }

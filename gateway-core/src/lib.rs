@@ -13,6 +13,7 @@
 
 #![cfg_attr(test, expect(clippy::arithmetic_side_effects, reason = "tests count with small numbers"))]
 
+pub mod assertion;
 pub mod bearer;
 pub mod gate;
 mod hash;

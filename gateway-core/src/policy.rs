@@ -103,6 +103,9 @@ pub struct Resource {
     pub uri: ResourceUri,
     /// The scope that covers all of it.
     pub scope: Scope,
+    /// Whether its server compares the MCP headers of modern requests with their bodies, so that a token for single
+    /// tools can be judged by the headers alone. Otherwise the body is read.
+    pub compares_headers: bool,
 }
 
 /// What a path means to the edge.

@@ -237,6 +237,11 @@ impl Feed {
         match event {
             FeedEvent::Tick => {}
             FeedEvent::Answered(Ok(batch)) => {
+                let was_held_back = self.asking_since.is_some_and(|since| now.since(since) >= Self::PAUSE);
+                if batch.entries.is_empty() && !was_held_back && !self.is_new() {
+                    // Nothing new, and at once: a service that does not wait must not be asked in a circle.
+                    self.next_try = now.plus(Self::PAUSE);
+                }
                 self.revocations.apply(&batch, now);
                 self.cursor = Some(batch.cursor);
                 self.answered_at = Some(now);

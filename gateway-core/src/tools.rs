@@ -55,9 +55,9 @@ impl Allowed {
         self.scope_of(name).is_some_and(|scope| self.0.1.covers(&scope))
     }
 
-    /// Decides about a request. What it asks for is read from the headers of the modern era, where the upstream has to
-    /// refuse a body that says something else; otherwise from the body (H-03). A session belongs to the legacy era, so
-    /// with one the headers say nothing.
+    /// Decides about a request. What it asks for is read from the headers of the modern era, if the server refuses a body
+    /// that says something else; otherwise from the body (H-03). A session belongs to the legacy era, so with one the
+    /// headers say nothing.
     #[must_use]
     pub fn judge(&self, request: &Request<'_>, body: Option<&[u8]>, resource: &Resource) -> Judgement {
         if request.method != b"POST" {
@@ -70,7 +70,8 @@ impl Allowed {
                 Err(ambiguous) => Judgement::Refused(ambiguous_reply(&ambiguous)),
             };
         }
-        let version = mcp.version.filter(|_| mcp.session.is_none());
+        let headers_count = resource.compares_headers && mcp.session.is_none();
+        let version = mcp.version.filter(|_| headers_count);
         match operation::of_headers(version, mcp.method, mcp.name) {
             Ok(Some(operation)) => self.judge_operation(&operation, None, resource),
             Ok(None) => Judgement::NeedsBody,

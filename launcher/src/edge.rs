@@ -28,10 +28,7 @@ pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Resu
     let origin = settings.public_url.as_str();
     let uris: Vec<(ResourceUri, &ServerName)> =
         servers.iter().map(|server| (ResourceUri::of_server(origin, server), server)).collect();
-    let resources: Vec<Value> = uris
-        .iter()
-        .map(|(uri, server)| json!({ "uri": uri.as_str(), "scope": format!("mcp:{server}") }))
-        .collect();
+    let resources: Vec<Value> = uris.iter().map(|(uri, server)| resource(uri, server)).collect();
     let oauth =
         ["/.well-known/oauth-authorization-server", "/jwks.json", "/register", "/authorize", "/token"];
     let public_paths: Vec<String> =
@@ -41,6 +38,7 @@ pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Resu
             "issuer": origin,
             "jwks": { "cluster": "auth-service", "path": "/jwks.json" },
             "leeway_seconds": settings.token_leeway,
+            "revocations": { "cluster": "auth-internal", "path": "/internal/revocations" },
         }],
         "resources": resources,
         "public_paths": public_paths,
@@ -48,6 +46,11 @@ pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Resu
     .to_string();
     Policy::parse(configuration.as_bytes())?;
     Ok(configuration)
+}
+
+/// Our bridge refuses a modern request whose headers and body differ, so the filter may go by the headers.
+fn resource(uri: &ResourceUri, server: &ServerName) -> Value {
+    json!({ "uri": uri.as_str(), "scope": format!("mcp:{server}"), "server_compares_mcp_headers": true })
 }
 
 /// Fills in `template`. Each `${NAME}` becomes a JSON value, which is a YAML value too: nothing can break out of it.
@@ -63,6 +66,7 @@ pub fn bootstrap(template: &str, settings: &Settings, servers: &[ServerName]) ->
         ("GATEWAY", settings.gateway_bind),
         ("ADMIN", settings.admin_bind),
         ("AUTH", settings.auth_bind),
+        ("AUTH_INTERNAL", settings.auth_internal_bind),
         ("BRIDGE", settings.bridge_bind),
     ];
     for (name, bind) in addresses {
@@ -110,8 +114,11 @@ mod tests {
         let configuration: Value =
             serde_json::from_str(&filter_configuration(&settings(), &servers()).unwrap()).unwrap();
         let expected = json!([
-            { "uri": "http://localhost:8080/everything/mcp", "scope": "mcp:everything" },
-            { "uri": "http://localhost:8080/time/mcp", "scope": "mcp:time" },
+            {
+                "uri": "http://localhost:8080/everything/mcp", "scope": "mcp:everything",
+                "server_compares_mcp_headers": true,
+            },
+            { "uri": "http://localhost:8080/time/mcp", "scope": "mcp:time", "server_compares_mcp_headers": true },
         ]);
         assert_eq!(configuration["resources"], expected);
         let public = configuration["public_paths"].to_string();

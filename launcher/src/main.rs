@@ -47,9 +47,11 @@ async fn run(settings: Settings) -> Result<(), String> {
     failure.map_or(Ok(()), Err)
 }
 
-#[expect(clippy::print_stdout, reason = "this program's output is for the person who started it")]
+/// Says it if anybody listens: a closed pipe (`just run | head`) is no reason to stop the gateway.
 fn say(text: &str) {
-    println!("{text}");
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
 }
 
 fn own_folder() -> PathBuf {

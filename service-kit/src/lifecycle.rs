@@ -1,5 +1,6 @@
 //! How a program ends.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -11,12 +12,9 @@ pub const EXIT_USAGE: u8 = 64;
 pub const EXIT_UNAVAILABLE: u8 = 69;
 
 /// Says on standard error why `program` cannot go on, and gives its exit code.
-#[expect(
-    clippy::print_stderr,
-    reason = "the last words of a program go to its terminal, whatever the log level is"
-)]
 pub fn fail(program: &str, code: u8, reason: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("{program}: {reason}");
+    // If nobody listens any more, the exit code still says it.
+    writeln!(std::io::stderr(), "{program}: {reason}").ok();
     ExitCode::from(code)
 }
 

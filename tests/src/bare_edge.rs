@@ -76,6 +76,12 @@ impl BareEdge {
         self.settings.auth_bind
     }
 
+    /// Where Envoy looks for the feed of revocations.
+    #[must_use]
+    pub const fn feed_address(&self) -> SocketAddr {
+        self.settings.auth_internal_bind
+    }
+
     /// The public origin, which is the issuer.
     #[must_use]
     pub fn origin(&self) -> &str {

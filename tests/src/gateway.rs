@@ -169,6 +169,23 @@ impl Gateway {
         &self.stack.settings().data_dir
     }
 
+    /// Edits the users file, as an operator does: what the first user may use.
+    pub fn set_allowed_tools(&self, patterns: &[&str]) {
+        let path = self.data_dir().join("users.json");
+        let text = std::fs::read_to_string(&path).expect("the users file");
+        let mut users: Value = serde_json::from_str(&text).expect("JSON");
+        let allowed = users.pointer_mut("/users/0/allowed_tools").expect("the first user's permissions");
+        *allowed = json!(patterns);
+        std::fs::write(&path, users.to_string()).expect("the users file is written");
+    }
+
+    /// Revokes, as an operator does: on the auth service's internal port.
+    pub async fn revoke(&self, what: &Value) {
+        let url = format!("http://{}/internal/revocations", self.stack.settings().auth_internal_bind);
+        let answer = reqwest::Client::new().post(url).json(what).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
+    }
+
     /// The running stack.
     pub const fn stack(&mut self) -> &mut Stack {
         &mut self.stack

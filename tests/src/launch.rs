@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{ExitStatus, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use launcher::process::interrupt;
 use serde_json::json;
@@ -78,10 +78,11 @@ impl Launched {
         descendants(self.child.id().expect("it runs"))
     }
 
-    /// Presses Ctrl-C and waits for the end.
-    pub async fn ctrl_c(mut self) -> ExitStatus {
+    /// Presses Ctrl-C and waits for the end, which must be a good one.
+    pub async fn ctrl_c(self) {
         interrupt(&self.child).expect("it can be signalled");
-        self.child.wait().await.expect("it ends")
+        let output = self.child.wait_with_output().await.expect("it ends");
+        assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
     }
 }
 

@@ -57,19 +57,25 @@ impl<'a> OAuthClient<'a> {
 
     /// Signs in as the first user, approves, and redeems the code: the token answer for `server`.
     pub async fn tokens(&self, server: &str) -> Value {
+        self.tokens_and_exchange(server).await.0
+    }
+
+    /// The same, with the parameters of the token request that brought it.
+    pub async fn tokens_and_exchange(&self, server: &str) -> (Value, [(&'static str, String); 5]) {
         let url = self.authorization_url(server);
         let callback = Browser::default().sign_in_and_approve(&url, "admin", self.gateway.password()).await;
         let code = callback.query_pairs().find(|(name, _)| name == "code").expect("a code").1.into_owned();
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("client_id", &self.client_id),
-            ("code", &code),
-            ("redirect_uri", REDIRECT_URI),
-            ("code_verifier", VERIFIER),
+        let exchange = [
+            ("grant_type", "authorization_code".to_owned()),
+            ("client_id", self.client_id.clone()),
+            ("code", code),
+            ("redirect_uri", REDIRECT_URI.to_owned()),
+            ("code_verifier", VERIFIER.to_owned()),
         ];
+        let form: Vec<(&str, &str)> = exchange.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let (status, tokens) = self.token_request(&form).await;
         assert_eq!(status, 200, "{tokens}");
-        tokens
+        (tokens, exchange)
     }
 
     /// `POST /token` with these parameters.

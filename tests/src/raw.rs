@@ -29,10 +29,14 @@ impl Answer {
 /// Sends `head` (request line and headers, each line ending in CRLF; `connection: close` and the blank line are added)
 /// to `address` and reads the answer as far as its `content-length` says, or to the end.
 pub async fn send(address: SocketAddr, head: &[u8]) -> Answer {
+    send_whole(address, &[head, b"connection: close\r\n\r\n"].concat()).await
+}
+
+/// Sends exactly these bytes.
+pub async fn send_whole(address: SocketAddr, request: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(address).await.expect("the edge listens");
-    let request = [head, b"connection: close\r\n\r\n"].concat();
     // Envoy may answer and close before it has read a request that is too large: what counts is the answer.
-    let sent = stream.write_all(&request).await;
+    let sent = stream.write_all(request).await;
     let mut received = Vec::new();
     while !is_whole(&received) {
         match stream.read_buf(&mut received).await {

@@ -53,6 +53,8 @@ async fn a_request_that_comes_before_the_keys_waits_for_them_and_passes() {
     assert!(!early.is_finished());
     let jwks = json!({ "keys": [forge.public_jwk()] }).to_string();
     let _auth = Recorder::answering(edge.auth_address(), &jwks).await;
+    let nothing = json!({ "cursor": "e-0", "snapshot": true, "entries": [] }).to_string();
+    let _feed = Recorder::answering(edge.feed_address(), &nothing).await;
     assert_eq!(early.await.unwrap().status, 200);
     assert_eq!(recorder.heads().len(), 1);
     edge.stop().await;

@@ -1,4 +1,7 @@
-//! The state of one VM, and the one way in which requests are decided: at once, or after they waited.
+//! The state of one VM, and the one way in which requests are decided: at once, after they waited, or after their body
+//! was read.
+
+use std::collections::BTreeMap;
 
 use gateway_core::gate::{Answer, Decision, Gate, Order};
 use gateway_core::parking::Parking;
@@ -7,27 +10,40 @@ use gateway_core::reply::Reply;
 use gateway_core::request::Request;
 use gateway_core::signature::SignatureCheck;
 use gateway_core::time::UnixTime;
+use gateway_core::tools::{Allowed, MAX_BODY};
 
 use crate::fetch::{self, Calls};
 use crate::host::{self, Refused};
 use crate::journal::Journal;
 
 /// What became of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Outcome {
-    /// It goes on.
-    Forwarded,
+    /// It goes on. Its answer may speak of these tools only, if any are given.
+    Forwarded(Option<Allowed>),
     /// It was answered.
     Answered,
-    /// It waits for keys.
-    Waiting,
+    /// It is held back: it waits for keys, or for the rest of its body.
+    Held,
 }
 
-/// The gate of this VM and the requests that wait at it.
+/// How far a held request has come.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    /// Its body has to be read before it can be decided.
+    needs_body: bool,
+    /// All of its body has arrived.
+    is_whole: bool,
+}
+
+/// The gate of this VM and the requests that are held at it.
 #[derive(Debug)]
 pub(crate) struct Filter {
     gate: Gate,
     parking: Parking,
+    held: BTreeMap<u32, Held>,
+    /// What requests that were let go after they waited may see: their contexts ask for it when the answer comes.
+    released: BTreeMap<u32, Allowed>,
     calls: Calls,
     /// Fetches that requests asked for. They start at the next tick: the SDK delivers an answer to the context that made
     /// the call, and a request may be gone by then.
@@ -39,11 +55,42 @@ impl Filter {
     pub(crate) fn new(policy: Policy, check: Box<dyn SignatureCheck>) -> Self {
         let journal = Journal::start(&policy);
         let parking = Parking::new(policy.waiting);
-        Self { gate: Gate::new(policy, check), parking, calls: Calls::default(), wanted: Vec::new(), journal }
+        Self {
+            gate: Gate::new(policy, check),
+            parking,
+            held: BTreeMap::new(),
+            released: BTreeMap::new(),
+            calls: Calls::default(),
+            wanted: Vec::new(),
+            journal,
+        }
     }
 
-    /// Decides about the request of `context`, which the host's calls speak about now, and applies the decision.
-    pub(crate) fn handle(&mut self, context: u32) -> Result<Outcome, Refused> {
+    /// The headers of a request have arrived, and its body too if it `is_whole`.
+    pub(crate) fn on_headers(&mut self, context: u32, is_whole: bool) -> Result<Outcome, Refused> {
+        self.held.insert(context, Held { needs_body: false, is_whole });
+        self.decide(context)
+    }
+
+    /// Whether a request is held back, so that its body must not pass.
+    pub(crate) fn is_held(&self, context: u32) -> bool {
+        self.held.contains_key(&context)
+    }
+
+    /// A part of a held request's body has arrived, so that `size` bytes are there; the last part if it `is_whole`.
+    pub(crate) fn on_body(&mut self, context: u32, size: usize, is_whole: bool) -> Result<Outcome, Refused> {
+        let held = self.held.entry(context).or_default();
+        held.is_whole |= is_whole;
+        match *held {
+            Held { needs_body: true, .. } if size > MAX_BODY => self.answer(context, &Reply::too_long()),
+            Held { needs_body: true, is_whole: true } => self.decide(context),
+            Held { .. } => Ok(Outcome::Held),
+        }
+    }
+
+    /// Decides about a held request, which the host's calls speak about now, and applies the decision.
+    fn decide(&mut self, context: u32) -> Result<Outcome, Refused> {
+        let Held { needs_body, is_whole } = self.held.get(&context).copied().unwrap_or_default();
         let now = host::now()?;
         let headers = host::request_headers()?;
         let request =
@@ -51,15 +98,21 @@ impl Filter {
                 Ok(request) => request,
                 Err(ambiguous) => return self.answer(context, &Reply::ambiguous(&format!("{ambiguous}."))),
             };
-        let (decision, order) = self.gate.decide(now, &request);
+        let body = if needs_body && is_whole { Some(host::request_body()?) } else { None };
+        let (decision, order) = self.gate.decide(now, &request, body.as_deref());
         self.wanted.extend(order);
         match decision {
             Decision::Forward(forward) => {
-                self.parking.leave(context);
+                self.forget(context);
                 host::change_request(&forward)?;
-                Ok(Outcome::Forwarded)
+                Ok(Outcome::Forwarded(forward.only))
             }
-            Decision::Wait if self.parking.park(context, now) => Ok(Outcome::Waiting),
+            Decision::ReadBody => {
+                self.parking.leave(context);
+                self.held.insert(context, Held { needs_body: true, is_whole });
+                if is_whole { self.decide(context) } else { Ok(Outcome::Held) }
+            }
+            Decision::Wait if self.parking.park(context, now) => Ok(Outcome::Held),
             Decision::Wait => self.refuse(context, &request, &Reply::cannot_decide_yet()),
             Decision::Reply(reply) => self.refuse(context, &request, &reply),
         }
@@ -74,24 +127,31 @@ impl Filter {
     }
 
     fn answer(&mut self, context: u32, reply: &Reply) -> Result<Outcome, Refused> {
-        self.parking.leave(context);
+        self.forget(context);
         host::reply(reply)?;
         Ok(Outcome::Answered)
     }
 
-    /// The request is gone, decided or not.
+    /// The request is gone, or decided.
     pub(crate) fn forget(&mut self, context: u32) {
         self.parking.leave(context);
+        self.held.remove(&context);
+        self.released.remove(&context);
     }
 
-    /// Time passed: fetch keys when they are due, end waits that took too long.
+    /// What the answer to a request that was held may speak of.
+    pub(crate) fn take_released(&mut self, context: u32) -> Option<Allowed> {
+        self.released.remove(&context)
+    }
+
+    /// Time passed: fetch what is due, end waits that took too long.
     pub(crate) fn on_tick(&mut self) -> Result<(), Refused> {
         let now = host::now()?;
         let due = self.gate.on_tick(now);
         self.wanted.extend(due);
         self.start_wanted(now);
         for context in self.parking.overdue(now) {
-            self.parking.leave(context);
+            self.forget(context);
             if host::enter(context).is_ok() {
                 host::reply(&Reply::cannot_decide_yet())?;
             }
@@ -107,8 +167,9 @@ impl Filter {
         self.start_wanted(now);
         for context in self.parking.waiting() {
             if host::enter(context).is_err() {
-                self.parking.leave(context);
-            } else if self.handle(context)? == Outcome::Forwarded {
+                self.forget(context);
+            } else if let Outcome::Forwarded(only) = self.decide(context)? {
+                self.released.extend(only.map(|allowed| (context, allowed)));
                 host::resume()?;
             }
         }

@@ -47,6 +47,36 @@ pub(crate) fn change_request(forward: &Forward<'_>) -> Result<(), Refused> {
     Ok(())
 }
 
+/// As much of the current request's body as has arrived.
+pub(crate) fn request_body() -> Result<Bytes, Refused> {
+    Ok(hostcalls::get_buffer(BufferType::HttpRequestBody, 0, usize::MAX)?.unwrap_or_default())
+}
+
+/// The headers of the current answer.
+pub(crate) fn response_headers() -> Result<Vec<(String, Bytes)>, Refused> {
+    Ok(hostcalls::get_map_bytes(MapType::HttpResponseHeaders)?)
+}
+
+/// Removes a header from the current answer.
+pub(crate) fn remove_response_header(name: &str) -> Result<(), Refused> {
+    Ok(hostcalls::remove_map_value(MapType::HttpResponseHeaders, name)?)
+}
+
+/// The first `size` bytes of the current answer's body, or of the part of it that has just arrived.
+pub(crate) fn response_body(size: usize) -> Result<Bytes, Refused> {
+    Ok(hostcalls::get_buffer(BufferType::HttpResponseBody, 0, size)?.unwrap_or_default())
+}
+
+/// Puts `body` in the place of these `size` bytes.
+pub(crate) fn replace_response_body(size: usize, body: &[u8]) -> Result<(), Refused> {
+    Ok(hostcalls::set_buffer(BufferType::HttpResponseBody, 0, size, body)?)
+}
+
+/// Ends the current answer without an end: what comes next must not reach the client.
+pub(crate) fn cut_response() -> Result<(), Refused> {
+    Ok(hostcalls::reset_http_response()?)
+}
+
 /// Answers the current request.
 pub(crate) fn reply(reply: &Reply) -> Result<(), Refused> {
     let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();

@@ -27,6 +27,8 @@ struct RawPolicy {
 struct RawResource {
     uri: String,
     scope: String,
+    #[serde(default)]
+    server_compares_mcp_headers: bool,
 }
 
 pub(super) fn parse(configuration: &[u8]) -> Result<Policy, PolicyError> {
@@ -70,7 +72,7 @@ impl RawResource {
         })?;
         let scope =
             self.scope.parse().map_err(|error| wrong(format!("$.resources[{index}].scope"), error))?;
-        Ok(Resource { uri, scope })
+        Ok(Resource { uri, scope, compares_headers: self.server_compares_mcp_headers })
     }
 }
 

@@ -116,6 +116,17 @@ fn the_feed_asks_for_everything_first_and_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_service_that_does_not_wait_is_not_asked_in_a_circle() {
+    let mut feed = Feed::new(FeedLimits::default());
+    assert!(feed.on_event(NOW, FeedEvent::Tick).is_some());
+    assert!(answered(&mut feed, 0, batch("e-1", true, "")).is_some(), "the long poll begins at once");
+    assert_eq!(answered(&mut feed, 0, batch("e-1", false, "")), None);
+    assert!(feed.on_event(NOW.plus(1), FeedEvent::Tick).is_some());
+    let news = batch("e-2", false, r#"{"jti":"t","expires_at":1900000}"#);
+    assert!(answered(&mut feed, 1, news).is_some(), "there may be more");
+}
+
+#[test]
 fn a_question_without_an_answer_is_asked_again_after_a_pause() {
     let mut feed = Feed::new(FeedLimits::default());
     assert!(feed.on_event(NOW, FeedEvent::Tick).is_some());

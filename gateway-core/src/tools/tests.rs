@@ -3,7 +3,7 @@ use crate::resource::ResourceUri;
 
 fn resource() -> Resource {
     let uri = ResourceUri::parse("https://gw.example/time/mcp").unwrap();
-    Resource { uri, scope: "mcp:time".parse().unwrap() }
+    Resource { uri, scope: "mcp:time".parse().unwrap(), compares_headers: true }
 }
 
 fn allowed(scopes: &str) -> Option<Allowed> {
@@ -68,6 +68,15 @@ fn a_modern_request_is_decided_by_its_headers() {
     assert_eq!(with("tools/call", Some("=?base64?c2V0?=")).unwrap_err().0, 403);
     assert_eq!(with("tools/call", None).unwrap_err().0, 400);
     assert_eq!(with("resources/read", Some("file:///x")).unwrap_err().0, 403);
+}
+
+#[test]
+fn h_03_in_front_of_a_server_that_does_not_compare_them_no_header_counts() {
+    let resource = Resource { compares_headers: false, ..resource() };
+    let headers = [(":method", "POST"), MODERN, ("mcp-method", "tools/list")];
+    let request = Request::read(headers.map(|(name, value)| (name, value.as_bytes()))).unwrap();
+    let judgement = allowed("mcp:time:now").unwrap().judge(&request, None, &resource);
+    assert_eq!(judgement, Judgement::NeedsBody);
 }
 
 #[test]

@@ -1,0 +1,80 @@
+//! What was revoked is dead at the edge, at once, without a call for each request.
+
+use gateway_e2e::forge::Forge;
+use gateway_e2e::gateway::Gateway;
+use gateway_e2e::oauth::OAuthClient;
+use gateway_e2e::raw;
+use gateway_e2e::upstream::Recorder;
+use serde_json::{Value, json};
+
+/// Ids of tokens, in the form that the auth service gives them.
+const IDS: [&str; 4] =
+    ["AAAAAAAAAAAAAAAAAAAAAA", "BBBBBBBBBBBBBBBBBBBBBA", "CCCCCCCCCCCCCCCCCCCCCA", "DDDDDDDDDDDDDDDDDDDDDA"];
+
+async fn status(gateway: &Gateway, token: &str) -> u16 {
+    let header = format!("authorization: Bearer {token}");
+    raw::get(gateway.edge(), "/time/mcp", &[header.as_bytes()]).await.status
+}
+
+/// Asks until the edge says no: how long that takes is measured by `just bench edge`, not here.
+async fn until_refused(gateway: &Gateway, token: &str) {
+    while status(gateway, token).await != 401 {}
+}
+
+#[tokio::test]
+async fn c_31_a_revoked_token_user_or_client_is_refused_at_the_edge_and_nobody_else_is() {
+    let recorder = Recorder::start().await;
+    let gateway = Gateway::builder().upstream(recorder.address()).start().await;
+    let forge = Forge::of(&gateway, "time");
+    let token = |jti: &str, user: &str, client: &str| {
+        forge.with(|claims| {
+            claims.jti = jti.to_owned();
+            claims.sub = user.to_owned();
+            claims.client_id = client.to_owned();
+        })
+    };
+    let (bystander, by_id) = (token(IDS[0], "local:ada", "c1"), token(IDS[1], "local:ada", "c1"));
+    let (by_user, by_client) = (token(IDS[2], "local:bob", "c1"), token(IDS[3], "local:ada", "c2"));
+    for token in [&bystander, &by_id, &by_user, &by_client] {
+        assert_eq!(status(&gateway, token).await, 200);
+    }
+    let revocations = [
+        (&by_id, json!({ "jti": IDS[1] })),
+        (&by_user, json!({ "user": "local:bob" })),
+        (&by_client, json!({ "client_id": "c2" })),
+    ];
+    for (token, revocation) in revocations {
+        gateway.revoke(&revocation).await;
+        until_refused(&gateway, token).await;
+        assert_eq!(status(&gateway, &bystander).await, 200, "after {revocation}");
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn c_01_a_replayed_code_kills_the_access_token_that_came_from_it() {
+    let recorder = Recorder::start().await;
+    let gateway = Gateway::builder().upstream(recorder.address()).start().await;
+    let client = OAuthClient::register(&gateway).await;
+    let (tokens, exchange) = client.tokens_and_exchange("time").await;
+    let access_token = tokens["access_token"].as_str().expect("an access token");
+    assert_eq!(status(&gateway, access_token).await, 200);
+
+    let exchange: Vec<(&str, &str)> = exchange.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let (replayed, error): (u16, Value) = client.token_request(&exchange).await;
+    assert_eq!((replayed, &error["error"]), (400, &json!("invalid_grant")));
+    until_refused(&gateway, access_token).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_revocation_outlives_a_crash_of_the_auth_service() {
+    let recorder = Recorder::start().await;
+    let mut gateway = Gateway::builder().upstream(recorder.address()).start().await;
+    let token = Forge::of(&gateway, "time").with(|claims| claims.jti = IDS[0].to_owned());
+    gateway.revoke(&json!({ "jti": IDS[0] })).await;
+    gateway.stack().program("auth-service").expect("it runs").kill().await;
+    gateway.stack().start_auth().await.expect("it starts again");
+    until_refused(&gateway, &token).await;
+    gateway.stop().await;
+}

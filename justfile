@@ -40,6 +40,11 @@ test: (setup-tests) wasm
 setup-tests:
     @tools/setup.sh tests
 
+# Measure beside what Envoy brings itself: `just bench edge` (docs/benchmarks.md); wants two idle cores and some minutes
+bench target *parts: setup wasm
+    @cargo build --quiet --locked --release --package auth-service --package gateway-bench
+    @target/release/gateway-bench {{ target }} {{ parts }}
+
 # Formatting, clippy on both targets, docs without warnings, file lengths
 lint: fmt-check clippy docs file-length
 

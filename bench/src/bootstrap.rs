@@ -1,0 +1,234 @@
+//! Envoy's bootstrap for a run: listeners that differ in their filters and in nothing else.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::tokens::{ISSUER, PATH, SCOPE};
+
+const API: &str = "type.googleapis.com/envoy.extensions.filters";
+
+/// One listener: what stands before the direct response.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) name: &'static str,
+    pub(crate) address: SocketAddr,
+    pub(crate) filters: Vec<Value>,
+}
+
+/// The whole bootstrap.
+pub(crate) fn of(admin: SocketAddr, listeners: &[Listener], clusters: &[(&str, SocketAddr)]) -> Value {
+    json!({
+        "admin": { "address": address(admin) },
+        "static_resources": {
+            "listeners": listeners.iter().map(listener).collect::<Vec<_>>(),
+            "clusters": clusters.iter().map(|(name, at)| cluster(name, *at)).collect::<Vec<_>>(),
+        },
+    })
+}
+
+fn address(address: SocketAddr) -> Value {
+    json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
+}
+
+fn cluster(name: &str, at: SocketAddr) -> Value {
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "2s",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(at) } }] }],
+        },
+    })
+}
+
+fn listener(listener: &Listener) -> Value {
+    let mut filters = listener.filters.clone();
+    filters.push(json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": { "@type": format!("{API}.http.router.v3.Router") },
+    }));
+    let answer = json!({
+        "match": { "prefix": "/" },
+        "direct_response": { "status": 200, "body": { "inline_string": "ok" } },
+    });
+    json!({
+        "name": listener.name,
+        "address": address(listener.address),
+        "filter_chains": [{ "filters": [{
+            "name": "envoy.filters.network.http_connection_manager",
+            "typed_config": {
+                "@type": format!("{API}.network.http_connection_manager.v3.HttpConnectionManager"),
+                "stat_prefix": listener.name,
+                "codec_type": "HTTP1",
+                "use_remote_address": true,
+                "normalize_path": true,
+                "http_filters": filters,
+                "route_config": {
+                    "name": listener.name,
+                    "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": [answer] }],
+                },
+            },
+        }] }],
+    })
+}
+
+/// Our filter, as shipped, in a VM of its own.
+pub(crate) fn ours(vm: &str, wasm: &Path, jwks: &Value) -> Value {
+    let policy = json!({
+        "issuers": [{
+            "issuer": ISSUER,
+            "jwks": { "inline": jwks },
+            "algorithms": ["ES256", "EdDSA", "RS256"],
+        }],
+        "resources": [{ "uri": format!("{ISSUER}{PATH}"), "scope": SCOPE }],
+    });
+    json!({
+        "name": "mcp_edge",
+        "typed_config": {
+            "@type": format!("{API}.http.wasm.v3.Wasm"),
+            "config": {
+                "name": "mcp_edge",
+                "failure_policy": "FAIL_CLOSED",
+                "configuration": {
+                    "@type": "type.googleapis.com/google.protobuf.StringValue",
+                    "value": policy.to_string(),
+                },
+                "vm_config": {
+                    "vm_id": vm,
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": { "local": { "filename": wasm } },
+                },
+            },
+        },
+    })
+}
+
+/// What a native filter does beside its check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Native {
+    /// Remembers nothing.
+    Uncached,
+    /// Remembers as many tokens as our filter does.
+    Cached,
+    /// And tells the upstream who is calling, as our filter does.
+    CachedWithHeaders,
+    /// And hands the claims to the filters behind it.
+    CachedWithMetadata,
+}
+
+/// Envoy's own `jwt_authn`.
+pub(crate) fn native(kind: Native, jwks: &Value) -> Value {
+    let mut provider = json!({
+        "issuer": ISSUER,
+        "audiences": [format!("{ISSUER}{PATH}")],
+        "local_jwks": { "inline_string": jwks.to_string() },
+    });
+    if let Some(members) = provider.as_object_mut() {
+        if kind != Native::Uncached {
+            members.insert("jwt_cache_config".to_owned(), json!({ "jwt_cache_size": 10_000 }));
+        }
+        if kind == Native::CachedWithHeaders {
+            let headers = [
+                ("x-user-id", "sub"),
+                ("x-scopes", "scope"),
+                ("x-client-id", "client_id"),
+                ("x-token-id", "jti"),
+                ("x-user-name", "preferred_username"),
+            ];
+            let headers =
+                headers.map(|(header, claim)| json!({ "header_name": header, "claim_name": claim }));
+            members.insert("claim_to_headers".to_owned(), json!(headers));
+        }
+        if kind == Native::CachedWithMetadata {
+            members.insert("payload_in_metadata".to_owned(), json!("claims"));
+        }
+    }
+    json!({
+        "name": "envoy.filters.http.jwt_authn",
+        "typed_config": {
+            "@type": format!("{API}.http.jwt_authn.v3.JwtAuthentication"),
+            "providers": { "edge": provider },
+            "rules": [{ "match": { "prefix": "/" }, "requires": { "provider_name": "edge" } }],
+        },
+    })
+}
+
+/// A call to our auth service for each request.
+pub(crate) fn ext_authz(cluster: &str, issuer: &str) -> Value {
+    let (scheme, host) = issuer.split_once("://").unwrap_or(("http", issuer));
+    let header = |key: &str, value: &str| json!({ "key": key, "value": value });
+    let told = ["x-user-id", "x-scopes", "x-client-id", "x-token-id", "x-user-name"];
+    json!({
+        "name": "envoy.filters.http.ext_authz",
+        "typed_config": {
+            "@type": format!("{API}.http.ext_authz.v3.ExtAuthz"),
+            "http_service": {
+                "server_uri": { "uri": format!("http://{cluster}"), "cluster": cluster, "timeout": "5s" },
+                "path_override": "/verify",
+                "authorization_request": { "headers_to_add": [
+                    header("x-forwarded-proto", scheme),
+                    header("x-forwarded-host", host),
+                    header("x-forwarded-uri", PATH),
+                ] },
+                "authorization_response": { "allowed_upstream_headers": {
+                    "patterns": told.map(|name| json!({ "exact": name })),
+                } },
+            },
+        },
+    })
+}
+
+/// Envoy's own reading of MCP requests, from the body or from the headers.
+pub(crate) fn mcp(source: &str) -> Value {
+    json!({
+        "name": "envoy.filters.http.mcp",
+        "typed_config": {
+            "@type": format!("{API}.http.mcp.v3.Mcp"),
+            "traffic_mode": "REJECT_NO_MCP",
+            "attribute_source": source,
+            "reject_duplicate_keys": true,
+            "request_storage_mode": "DYNAMIC_METADATA",
+        },
+    })
+}
+
+/// Passes `tool` for tokens with its scope, by what the filters before noted.
+pub(crate) fn rbac(tool: &str) -> Value {
+    let noted = |filter: &str, path: &[&str], value: Value| {
+        let path: Vec<Value> = path.iter().map(|key| json!({ "key": key })).collect();
+        json!({ "metadata_matcher": {
+            "filter": filter, "path": path, "value": { "string_match": value },
+        } })
+    };
+    let mcp = "envoy.filters.http.mcp";
+    let is_call = noted(mcp, &["method"], json!({ "exact": "tools/call" }));
+    let is_tool = noted(mcp, &["params", "name"], json!({ "exact": tool }));
+    let may = noted(
+        "envoy.filters.http.jwt_authn",
+        &["claims", "scope"],
+        json!({ "contains": format!("{SCOPE}:{tool}") }),
+    );
+    json!({
+        "name": "envoy.filters.http.rbac",
+        "typed_config": {
+            "@type": format!("{API}.http.rbac.v3.RBAC"),
+            "rules": { "action": "ALLOW", "policies": { "tool": {
+                "permissions": [{ "and_rules": { "rules": [
+                    { "sourced_metadata": is_call }, { "sourced_metadata": is_tool },
+                ] } }],
+                "principals": [{ "sourced_metadata": may }],
+            } } },
+        },
+    })
+}
+
+/// Waits for the whole body, as an upstream would: an answer before the end of a request closes the connection.
+pub(crate) fn whole_body() -> Value {
+    json!({
+        "name": "envoy.filters.http.buffer",
+        "typed_config": { "@type": format!("{API}.http.buffer.v3.Buffer"), "max_request_bytes": 65536 },
+    })
+}

@@ -1,0 +1,59 @@
+//! One token, over and over.
+
+use std::iter;
+use std::time::Duration;
+
+use super::rounds::{Variant, latencies};
+use super::{Bench, get};
+use crate::bootstrap::{self, Listener, Native, native, ours};
+use crate::envoy::{Envoy, free_addresses};
+use crate::report::{figure, say};
+use crate::tokens::{SCOPE, claims};
+use crate::{Failure, load::Client};
+
+const ROUNDS: usize = 9;
+const ROUND: Duration = Duration::from_millis(400);
+
+pub(super) fn measure(bench: &Bench) -> Result<(), Failure> {
+    say("hits: one ES256 token on every request");
+    let [admin, open, filtered, cached, with_headers, uncached] = free_addresses()?;
+    let jwks = bench.issuer.jwks();
+    let listener = |name, address, filters| Listener { name, address, filters };
+    let listeners = [
+        listener("no auth", open, vec![]),
+        listener("our filter", filtered, vec![ours("hits", &bench.wasm, &jwks)]),
+        listener("jwt_authn, cached", cached, vec![native(Native::Cached, &jwks)]),
+        listener("jwt_authn, cached, headers", with_headers, vec![native(Native::CachedWithHeaders, &jwks)]),
+        listener("jwt_authn, uncached", uncached, vec![native(Native::Uncached, &jwks)]),
+    ];
+    let envoy = Envoy::start(&bench.root, &bootstrap::of(admin, &listeners, &[]), admin)?;
+    let request = get(&bench.issuer.es256.token(&claims(SCOPE, "hit"))?);
+    let nobody = get("a.b.c");
+    for listener in listeners.iter().skip(1) {
+        let status = Client::connect(listener.address)?.ask(&nobody)?;
+        if status != 401 {
+            return Err(format!("{}: a bad token got {status}", listener.name).into());
+        }
+    }
+    let mut variants = listeners
+        .iter()
+        .map(|listener| Variant::new(listener.name, listener.address))
+        .collect::<Result<Vec<_>, _>>()?;
+    for round in 0..=ROUNDS {
+        for variant in &mut variants {
+            variant.round(&envoy, iter::repeat(request.as_slice()), ROUND, round > 0)?;
+        }
+    }
+    variants.iter().for_each(Variant::tell);
+    let [open_, ours, cached_, with_headers_, _] = variants.as_slice() else { return Ok(()) };
+    figure("edge.hit_vs_native_cached", ours.against(cached_));
+    figure("edge.hit_vs_native_cached_same_headers", ours.against(with_headers_));
+    figure("edge.hit_vs_no_auth", ours.against(open_));
+    cached_.against(open_);
+    let [(p50, p99), (native_p50, native_p99)] = latencies([filtered, cached], &request)?;
+    figure("edge.hit_p50_us", p50);
+    figure("edge.hit_p99_us", p99);
+    figure("edge.native_hit_p50_us", native_p50);
+    figure("edge.native_hit_p99_us", native_p99);
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! Benchmarks of the gateway: `just bench edge`.
+//!
+//! Figures go to stdout, one `BENCH <name> <value>` a line; what is being done, and the raw numbers behind each figure,
+//! go to stderr. docs/benchmarks.md says what each figure means and how to read it.
+
+#![expect(clippy::disallowed_methods, reason = "a benchmark is about real time on a real machine")]
+
+mod bootstrap;
+mod edge;
+mod envoy;
+mod load;
+mod pin;
+mod report;
+mod stats;
+mod tokens;
+
+use std::process::ExitCode;
+
+/// Why a run was given up: one sentence.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let run = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["edge"] => edge::run(&[]),
+        ["edge", only @ ..] => edge::run(only),
+        _ => {
+            report::say("usage: gateway-bench edge [hits|cold|tools|memory|revocation]...");
+            return ExitCode::from(64);
+        }
+    };
+    match run {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report::say(&format!("given up: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}

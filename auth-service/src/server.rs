@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::serve::ListenerExt as _;
 use service_kit::lifecycle::Shutdown;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -89,6 +90,12 @@ async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener,
 
 async fn listen(listener: TcpListener, router: Router, ending: Ending) {
     let stop = async move { ending.begun().await };
+    // An answer waits for nothing: neither for a fuller packet nor for the client to acknowledge the last one.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delays");
+        }
+    });
     if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
         tracing::error!(%error, "a listener broke");
     }

@@ -89,7 +89,7 @@ impl Verifier {
             Some(Protected {
                 scheme,
                 authority,
-                resource: Resource { uri, scope: Scope::Server(server.clone()) },
+                resource: Resource { uri, scope: Scope::Server(server.clone()), compares_headers: false },
             })
         };
         Ok(Self {

@@ -16,7 +16,8 @@ use auth_service::domain::grant::{BrowserSignIn, PendingConsent};
 use auth_service::domain::user::Subject;
 use auth_service::store::embedded::EmbeddedStore;
 use auth_service::store::{
-    ClientStore as _, Redemption, RevocationStore as _, Rotated, Rotation, Store, StoreErrorKind,
+    ClientStore as _, Redemption, RefreshStore as _, RevocationStore as _, Rotated, Rotation, Store,
+    StoreErrorKind,
 };
 use gateway_core::time::UnixTime;
 use service_kit::random::SystemRng;
@@ -224,4 +225,23 @@ async fn j_09_what_was_promised_is_there_after_a_restart_and_a_second_process_is
 
 async fn store_one(store: &dyn Store) {
     store.insert_client(&client("one", None)).await.unwrap();
+}
+
+#[tokio::test]
+async fn c_24_what_an_earlier_version_wrote_without_an_index_is_found_too() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("auth.redb");
+    let store = EmbeddedStore::open(&path, &SystemRng).unwrap();
+    open_family(&store, 1).await;
+    drop(store);
+    let database = redb::Database::open(&path).unwrap();
+    let change = database.begin_write().unwrap();
+    let index = redb::TableDefinition::<(&str, u8, &[u8]), ()>::new("index");
+    assert!(change.delete_table(index).unwrap());
+    change.commit().unwrap();
+    drop(database);
+    let store = EmbeddedStore::open(&path, &SystemRng).unwrap();
+    assert_eq!(store.users().await.unwrap(), [Subject::new("local", "a1")]);
+    store.cut_off(&user_cut(T0), T0).await.unwrap();
+    assert_eq!(store.family(family(1), T0).await.unwrap(), None);
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
+use service_kit::clock::Clock;
 use service_kit::random::Rng;
 
 use crate::config::Servers;
-use crate::http;
+use crate::http::{self, Journal};
 use crate::process::Supervisor;
 use crate::session::Sessions;
 use crate::settings::{AccessSettings, Limits, Settings};
@@ -18,17 +19,20 @@ pub struct Bridge {
     pub(crate) limits: Limits,
     pub(crate) servers: Servers,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) journal: Journal,
     supervisor: Supervisor,
 }
 
 impl Bridge {
     /// A bridge that has no sessions yet.
     #[must_use]
-    pub fn new(settings: Settings, rng: Arc<dyn Rng>) -> Arc<Self> {
+    pub fn new(settings: Settings, rng: Arc<dyn Rng>, clock: Arc<dyn Clock>) -> Arc<Self> {
         let Settings { bind: _, access, limits, servers } = settings;
         let supervisor = Supervisor::default();
         let sessions = Sessions::new(limits, supervisor.clone(), rng);
-        Arc::new(Self { access, limits, servers, sessions, supervisor })
+        let journal = Journal::default();
+        Arc::new(Self { access, limits, servers, sessions, clock, journal, supervisor })
     }
 
     /// The routes of the bridge.

@@ -7,6 +7,7 @@ mod delete;
 mod envelope;
 mod get;
 mod post;
+mod proof;
 mod refusal;
 mod sse;
 
@@ -21,6 +22,7 @@ use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, StatusCode};
 
 use crate::app::Bridge;
+pub(crate) use proof::Journal;
 use refusal::Refusal;
 
 /// All routes. A path with and without a slash at its end is the same: clients do not follow redirects here.

@@ -11,7 +11,8 @@
 //!   is told; there is no shared table that could forget one.
 //!
 //! Messages are relayed as the text that was read. The bridge sees no tokens: it trusts the identity headers of the
-//! edge (`x-user-id`, `x-client-id`) and binds sessions to them.
+//! edge (`x-user-id`, `x-client-id`) and binds sessions to them. With an edge key, it takes them only with the edge's
+//! proof (`x-edge-assertion`).
 
 pub mod app;
 pub mod config;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
+use edge_assertion::EdgeKey;
+use service_kit::clock::SystemClock;
 use service_kit::lifecycle::{EXIT_UNAVAILABLE, Shutdown};
 use service_kit::random::SystemRng;
 use tokio::net::{TcpListener, TcpStream};
@@ -56,9 +58,13 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let mut shutdown = Shutdown::install().map_err(ServeError::Signals)?;
     let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Bind { address, error })?;
     let address = listener.local_addr().unwrap_or(address);
-    let bridge = Bridge::new(settings, Arc::new(SystemRng));
+    let bridge = Bridge::new(settings, Arc::new(SystemRng), Arc::new(SystemClock));
     let names: Vec<&str> = bridge.servers.names().collect();
     tracing::info!(%address, servers = names.join(" "), "serving");
+    let keys: Vec<&str> = bridge.access.edge_keys.iter().map(EdgeKey::id).collect();
+    if !keys.is_empty() {
+        tracing::info!(keys = keys.join(" "), "requests have to prove that they passed the edge");
+    }
 
     let draining = CancellationToken::new();
     let server = axum::serve(listener.tap_io(prepare), bridge.router())

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use edge_assertion::EdgeKey;
 use service_kit::public_url::PublicUrl;
 use service_kit::settings::{Reader, Strings};
 
@@ -33,6 +34,9 @@ pub struct AccessSettings {
     pub origins: Vec<Origin>,
     /// `BRIDGE_REQUIRE_IDENTITY`: refuse requests without `x-user-id`.
     pub require_identity: bool,
+    /// `EDGE_KEY` or `EDGE_KEY_FILE`: refuse requests without an assertion of the edge that was made with one of these
+    /// keys; two while one replaces the other. None: nothing has to be proven.
+    pub edge_keys: Vec<EdgeKey>,
 }
 
 /// Bounds. Every queue, wait and count of the bridge ends at one of them.
@@ -142,8 +146,32 @@ impl AccessSettings {
             }
         }
         let require_identity = reader.or("BRIDGE_REQUIRE_IDENTITY", false, "true or false");
-        Self { public_url, origins, require_identity }
+        Self { public_url, origins, require_identity, edge_keys: edge_keys(reader) }
     }
+}
+
+/// Most edge keys at once: the one in use, and the one that replaces it.
+const MOST_EDGE_KEYS: usize = 2;
+
+/// A setting that is there but holds no good key is a mistake: it must not mean that nothing has to be proven.
+fn edge_keys<S: Strings>(reader: &mut Reader<'_, S>) -> Vec<EdgeKey> {
+    const NAME: &str = "EDGE_KEY";
+    let Some(list) = reader.secret(NAME) else { return Vec::new() };
+    let mut keys: Vec<EdgeKey> = Vec::new();
+    for (text, number) in list.split(',').zip(1..) {
+        let key = EdgeKey::parse(text.trim());
+        match key.map_err(|error| format!("{error} (key {number})")) {
+            Ok(key) if keys.iter().any(|other| other.id() == key.id()) => {
+                reader.mistake(NAME, format!("expected different keys, got one twice (key {number})"));
+            }
+            Ok(key) => keys.push(key),
+            Err(mistake) => reader.mistake(NAME, mistake),
+        }
+    }
+    if keys.len() > MOST_EDGE_KEYS {
+        reader.mistake(NAME, "expected one key, or two, separated by a comma, while one replaces the other");
+    }
+    keys
 }
 
 impl Limits {
@@ -222,5 +250,46 @@ mod tests {
         {
             assert_eq!(text.parse::<Origin>(), Err(()), "{text}");
         }
+    }
+
+    const KEY: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f9";
+    const NEXT: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
+    #[test]
+    fn one_edge_key_or_two_can_be_set() {
+        for (text, expected) in
+            [("", 0), (KEY, 1), (&format!("{KEY},{NEXT}"), 2), (&format!(" {KEY} , {NEXT} "), 2)]
+        {
+            let map = BTreeMap::from([("EDGE_KEY".to_owned(), text.to_owned())]);
+            let mut reader = Reader::new(&map);
+            assert_eq!(AccessSettings::read(&mut reader).edge_keys.len(), expected);
+            reader.finish().unwrap();
+        }
+    }
+
+    #[test]
+    fn an_edge_key_that_is_none_is_a_mistake_and_never_shown() {
+        let third = KEY.replace("0a1b", "0a1c");
+        for (text, expected) in [
+            ("hunter2hunter2", "EDGE_KEY: expected "),
+            ("correct horse", "`openssl rand -hex 32` (key 1)"),
+            (&format!("{KEY},"), "256 random bits, such as the output of `openssl rand -hex 32` (key 2)"),
+            (&format!("{KEY},{KEY}"), "expected different keys, got one twice (key 2)"),
+            (&format!("{KEY},{NEXT},{third}"), "expected one key, or two"),
+        ] {
+            let told = mistakes(&[("EDGE_KEY", text), ("MCP_CONFIG", "/nonexistent/mcp.json")]);
+            assert!(told.contains(expected), "{told}");
+            for secret in ["hunter2", "correct", "0a1b2c3d", "AAECAwQF"] {
+                assert!(!told.contains(secret), "{told}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_no_way_to_require_nothing() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        let told = mistakes(&[("EDGE_KEY_FILE", path), ("MCP_CONFIG", "/nonexistent/mcp.json")]);
+        assert!(told.contains("EDGE_KEY: expected at least 256 random bits"), "{told}");
     }
 }

@@ -17,9 +17,11 @@ use crate::app::Bridge;
 use crate::settings::AccessSettings;
 
 /// Refuses what must not reach a server: repeated headers that decide something (400), a foreign `Host` or `Origin`
-/// (403; DNS rebinding), and a missing identity where one is required (403).
+/// (403; DNS rebinding), a missing identity where one is required (403), and with an edge key what does not prove that
+/// it passed the edge (403).
 pub(super) async fn check(State(bridge): State<Arc<Bridge>>, request: Request, next: Next) -> Response {
-    match allowed(&bridge.access, request.uri(), request.headers()) {
+    let allowed = allowed(&bridge.access, request.uri(), request.headers());
+    match allowed.and_then(|()| super::proof::check(&bridge, &request)) {
         Ok(()) => next.run(request).await,
         Err(refusal) => {
             tracing::debug!(status = refusal.status().as_u16(), "refused: {refusal}");
@@ -69,7 +71,7 @@ fn allowed(access: &AccessSettings, uri: &Uri, headers: &HeaderMap) -> Result<()
     Ok(())
 }
 
-fn forbidden(message: &str) -> Refusal {
+pub(super) fn forbidden(message: &str) -> Refusal {
     Refusal::new(StatusCode::FORBIDDEN, INVALID_REQUEST, message)
 }
 
@@ -109,6 +111,7 @@ mod tests {
             public_url: "https://gateway.example:8443".parse().unwrap(),
             origins,
             require_identity,
+            edge_keys: Vec::new(),
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
+use service_kit::clock::SystemClock;
 use service_kit::random::SystemRng;
 use stdio_bridge::app::Bridge;
 use stdio_bridge::config::Servers;
@@ -46,6 +47,7 @@ impl Harness {
                 public_url: "https://gateway.example".parse().unwrap(),
                 origins: Vec::new(),
                 require_identity: false,
+                edge_keys: Vec::new(),
             },
             limits: Limits {
                 exit_grace: Duration::from_millis(300),
@@ -58,10 +60,15 @@ impl Harness {
         change(&mut settings);
         let listener = TcpListener::bind(settings.bind).await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let bridge = Bridge::new(settings, Arc::new(SystemRng));
+        let bridge = Bridge::new(settings, Arc::new(SystemRng), Arc::new(SystemClock));
         let router = bridge.router();
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { bridge, http: reqwest::Client::new(), base, server }
+    }
+
+    /// Where the bridge listens.
+    pub(crate) fn host(&self) -> &str {
+        self.base.trim_start_matches("http://")
     }
 
     pub(crate) fn url(&self, server: &str) -> String {

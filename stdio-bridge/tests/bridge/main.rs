@@ -17,6 +17,8 @@ mod initialize;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod proof;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod sessions;

@@ -204,7 +204,5 @@ fn is_revoked(deps: &Deps, token: &Authentic) -> bool {
 fn no_resource() -> Reply {
     let description = "The proxy must say which resource is asked for, and it must be one of this gateway.";
     let body = serde_json::json!({ "error": "access_denied", "error_description": description });
-    let headers =
-        vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
-    Reply { status: 403, headers, body: body.to_string() }
+    Reply { status: 403, body: body.to_string(), ..Reply::ambiguous(description) }
 }

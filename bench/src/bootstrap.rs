@@ -12,7 +12,7 @@ const API: &str = "type.googleapis.com/envoy.extensions.filters";
 /// One listener: what stands before the direct response.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) address: SocketAddr,
     pub(crate) filters: Vec<Value>,
 }
@@ -91,6 +91,7 @@ pub(crate) fn ours(vm: &str, wasm: &Path, jwks: &Value) -> Value {
             "@type": format!("{API}.http.wasm.v3.Wasm"),
             "config": {
                 "name": "mcp_edge",
+                "allow_on_headers_stop_iteration": true,
                 "failure_policy": "FAIL_CLOSED",
                 "configuration": {
                     "@type": "type.googleapis.com/google.protobuf.StringValue",

@@ -1,8 +1,11 @@
 //! The figures of the edge.
 
+mod asking;
 mod cold;
 mod hits;
+mod memory;
 mod rounds;
+mod tools;
 
 use std::path::{Path, PathBuf};
 
@@ -34,12 +37,24 @@ pub(crate) fn run(only: &[&str]) -> Result<(), Failure> {
     say(&format!("filter: {} ({size} bytes)", built.display()));
     crate::report::figure("wasm.size_kib", f64::from(u32::try_from(size)?) / 1024.0);
     let bench = Bench { root: root.to_owned(), wasm, issuer: Issuer::new()?, _folder: folder };
+    if let ["compare", builds @ ..] = only {
+        return hits::compare(&bench, &builds.iter().map(PathBuf::from).collect::<Vec<_>>());
+    }
     let wants = |part: &str| only.is_empty() || only.contains(&part);
     if wants("hits") {
         hits::measure(&bench)?;
     }
+    if wants("ext_authz") {
+        asking::measure(&bench)?;
+    }
     if wants("cold") {
         cold::measure(&bench)?;
+    }
+    if wants("tools") {
+        tools::measure(&bench)?;
+    }
+    if wants("memory") {
+        memory::measure(&bench)?;
     }
     Ok(())
 }

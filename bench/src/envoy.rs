@@ -79,6 +79,28 @@ impl Envoy {
         Ok(line.and_then(|line| line.split_whitespace().next()).ok_or("no VmRSS")?.parse()?)
     }
 
+    /// Memory of its WebAssembly VMs in KiB: what is in use at the beginning of each of V8's huge reservations.
+    pub(crate) fn wasm_memory_kib(&self) -> Result<u32, Failure> {
+        const RESERVATION: u64 = 4 << 30;
+        let maps = fs::read_to_string(self.proc().join("maps"))?;
+        let range = |line: &str| -> Option<(u64, u64, bool)> {
+            let (range, rest) = line.split_once(' ')?;
+            let (start, end) = range.split_once('-')?;
+            let number = |text| u64::from_str_radix(text, 16).ok();
+            Some((number(start)?, number(end)?, rest.starts_with("rw")))
+        };
+        let ranges: Vec<_> = maps.lines().filter_map(range).collect();
+        let in_use = ranges.windows(2).filter_map(|pair| match pair {
+            [(start, end, true), (next, last, false)]
+                if end == next && last.saturating_sub(*next) >= RESERVATION / 2 =>
+            {
+                Some(end.saturating_sub(*start))
+            }
+            _ => None,
+        });
+        Ok(u32::try_from(in_use.sum::<u64>() / 1024)?)
+    }
+
     fn proc(&self) -> PathBuf {
         Path::new("/proc").join(self.child.id().to_string())
     }
@@ -89,6 +111,12 @@ impl Drop for Envoy {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// A free loopback address, which may be given again.
+pub(crate) fn free_address() -> Result<SocketAddr, Failure> {
+    let [address] = free_addresses()?;
+    Ok(address)
 }
 
 /// Free loopback addresses. They are free when this returns; what runs on this machine is the operator's business.

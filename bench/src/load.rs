@@ -68,6 +68,9 @@ impl Client {
             let count = match self.stream.read(room.ok_or("an answer is too large")?) {
                 Ok(0) => return Err("the server closed a connection".into()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Err(format!("no answer within {} s", PATIENCE.as_secs()).into());
+                }
                 other => other?,
             };
             filled = filled.saturating_add(count);

@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark is about real time on a real machine")]
 
+mod auth;
 mod bootstrap;
 mod edge;
 mod envoy;
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
         ["edge"] => edge::run(&[]),
         ["edge", only @ ..] => edge::run(only),
         _ => {
-            report::say("usage: gateway-bench edge [hits|cold|tools|memory|revocation]...");
+            report::say("usage: gateway-bench edge [hits|ext_authz|cold|tools|memory]...");
             return ExitCode::from(64);
         }
     };

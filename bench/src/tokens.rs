@@ -64,6 +64,11 @@ impl Key {
         Ok(Self::Rsa(Box::new(pkcs1v15::SigningKey::new(key)), jwk))
     }
 
+    /// A key set of this key alone.
+    pub(crate) fn jwks(&self) -> Value {
+        json!({ "keys": [self.public_jwk()] })
+    }
+
     fn public_jwk(&self) -> Value {
         match self {
             Self::Ours(key) => key.public_jwk(),
@@ -105,17 +110,12 @@ impl Key {
 
 /// The claims of a good token, as our auth service writes them.
 pub(crate) fn claims(scope: &str, id: &str) -> Claims {
-    claims_of(ISSUER, scope, id)
-}
-
-/// The same, of another issuer.
-pub(crate) fn claims_of(issuer: &str, scope: &str, id: &str) -> Claims {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
     let now = UnixTime::from_secs(now);
     Claims {
-        iss: issuer.to_owned(),
+        iss: ISSUER.to_owned(),
         sub: "local:0197a2c4-5c1e-7d3a-9b1f-2f6f0a4f3c11".to_owned(),
-        aud: format!("{issuer}{PATH}"),
+        aud: format!("{ISSUER}{PATH}"),
         client_id: "mcp_7Qm0Yw3sK2fVbN8tRx4cLz".to_owned(),
         scope: scope.to_owned(),
         iat: now,

@@ -19,9 +19,13 @@ pub(super) fn measure(bench: &Bench) -> Result<(), Failure> {
     let [admin, filtered, uncached] = free_addresses()?;
     let jwks = bench.issuer.jwks();
     let listeners = [
-        Listener { name: "our filter", address: filtered, filters: vec![ours("cold", &bench.wasm, &jwks)] },
         Listener {
-            name: "jwt_authn, uncached",
+            name: "our filter".to_owned(),
+            address: filtered,
+            filters: vec![ours("cold", &bench.wasm, &jwks)],
+        },
+        Listener {
+            name: "jwt_authn, uncached".to_owned(),
             address: uncached,
             filters: vec![native(Native::Uncached, &jwks)],
         },

@@ -1,12 +1,13 @@
 //! One token, over and over.
 
 use std::iter;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::rounds::{Variant, latencies};
 use super::{Bench, get};
 use crate::bootstrap::{self, Listener, Native, native, ours};
-use crate::envoy::{Envoy, free_addresses};
+use crate::envoy::{Envoy, free_address, free_addresses};
 use crate::report::{figure, say};
 use crate::tokens::{SCOPE, claims};
 use crate::{Failure, load::Client};
@@ -14,11 +15,49 @@ use crate::{Failure, load::Client};
 const ROUNDS: usize = 9;
 const ROUND: Duration = Duration::from_millis(400);
 
+/// Several builds of our filter side by side, the first one as the measure: what a change of it brings.
+pub(super) fn compare(bench: &Bench, builds: &[PathBuf]) -> Result<(), Failure> {
+    let jwks = bench.issuer.jwks();
+    let [admin] = free_addresses()?;
+    let listeners =
+        iter::once(Ok(Listener { name: "no auth".to_owned(), address: free_address()?, filters: vec![] }))
+            .chain(builds.iter().map(|build| {
+                let name =
+                    build.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                Ok(Listener { address: free_address()?, filters: vec![ours(&name, build, &jwks)], name })
+            }))
+            .collect::<Result<Vec<_>, Failure>>()?;
+    let envoy = Envoy::start(&bench.root, &bootstrap::of(admin, &listeners, &[]), admin)?;
+    let request = get(&bench.issuer.es256.token(&claims(SCOPE, "hit"))?);
+    let variants = in_turn(&envoy, &listeners, &request)?;
+    let mut variants = variants.iter();
+    let (Some(open), Some(first)) = (variants.next(), variants.next()) else { return Ok(()) };
+    first.against(open);
+    for other in variants {
+        other.against(first);
+    }
+    Ok(())
+}
+
+fn in_turn(envoy: &Envoy, listeners: &[Listener], request: &[u8]) -> Result<Vec<Variant>, Failure> {
+    let mut variants = listeners
+        .iter()
+        .map(|listener| Variant::new(&listener.name, listener.address))
+        .collect::<Result<Vec<_>, _>>()?;
+    for round in 0..=ROUNDS {
+        for variant in &mut variants {
+            variant.round(envoy, iter::repeat(request), ROUND, round > 0)?;
+        }
+    }
+    variants.iter().for_each(Variant::tell);
+    Ok(variants)
+}
+
 pub(super) fn measure(bench: &Bench) -> Result<(), Failure> {
     say("hits: one ES256 token on every request");
     let [admin, open, filtered, cached, with_headers, uncached] = free_addresses()?;
     let jwks = bench.issuer.jwks();
-    let listener = |name, address, filters| Listener { name, address, filters };
+    let listener = |name: &str, address, filters| Listener { name: name.to_owned(), address, filters };
     let listeners = [
         listener("no auth", open, vec![]),
         listener("our filter", filtered, vec![ours("hits", &bench.wasm, &jwks)]),
@@ -35,16 +74,7 @@ pub(super) fn measure(bench: &Bench) -> Result<(), Failure> {
             return Err(format!("{}: a bad token got {status}", listener.name).into());
         }
     }
-    let mut variants = listeners
-        .iter()
-        .map(|listener| Variant::new(listener.name, listener.address))
-        .collect::<Result<Vec<_>, _>>()?;
-    for round in 0..=ROUNDS {
-        for variant in &mut variants {
-            variant.round(&envoy, iter::repeat(request.as_slice()), ROUND, round > 0)?;
-        }
-    }
-    variants.iter().for_each(Variant::tell);
+    let variants = in_turn(&envoy, &listeners, &request)?;
     let [open_, ours, cached_, with_headers_, _] = variants.as_slice() else { return Ok(()) };
     figure("edge.hit_vs_native_cached", ours.against(cached_));
     figure("edge.hit_vs_native_cached_same_headers", ours.against(with_headers_));

@@ -16,7 +16,7 @@ pub(crate) const CONNECTIONS: usize = 16;
 /// A listener under load, and what each round brought.
 #[derive(Debug)]
 pub(crate) struct Variant {
-    name: &'static str,
+    name: String,
     load: Load,
     per_second: Vec<f64>,
     /// Requests for each second of the worker's processor time: what would be left if nothing else ran on its core.
@@ -26,9 +26,9 @@ pub(crate) struct Variant {
 }
 
 impl Variant {
-    pub(crate) fn new(name: &'static str, address: SocketAddr) -> Result<Self, Failure> {
+    pub(crate) fn new(name: &str, address: SocketAddr) -> Result<Self, Failure> {
         let load = Load::connect(address, CONNECTIONS)?;
-        Ok(Self { name, load, per_second: vec![], per_worker_second: vec![], busy: vec![] })
+        Ok(Self { name: name.to_owned(), load, per_second: vec![], per_worker_second: vec![], busy: vec![] })
     }
 
     /// One round that counts, or does not.

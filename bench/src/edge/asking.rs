@@ -1,0 +1,60 @@
+//! Deciding at the edge, beside asking our auth service about each request.
+
+use std::iter;
+use std::time::Duration;
+
+use super::rounds::Variant;
+use super::{Bench, get};
+use crate::Failure;
+use crate::auth::AuthService;
+use crate::bootstrap::{self, Listener, ext_authz, ours};
+use crate::envoy::{Envoy, free_address};
+use crate::report::{figure, say, skipped};
+use crate::tokens::{ISSUER, SCOPE, claims};
+
+const ROUNDS: usize = 7;
+const ROUND: Duration = Duration::from_millis(400);
+const NAME: &str = "edge.hit_vs_ext_authz";
+
+pub(super) fn measure(bench: &Bench) -> Result<(), Failure> {
+    say("ext_authz: one ES256 token, our filter beside a call to /verify of our auth service");
+    let auth = match AuthService::start(&bench.root) {
+        Ok(auth) => auth,
+        Err(failure) => {
+            skipped(NAME, &failure.to_string());
+            return Ok(());
+        }
+    };
+    let key = auth.key()?;
+    let token = key.token(&claims(SCOPE, "asked"))?;
+    if !auth.verifies(&token)? {
+        skipped(NAME, "auth-service has no /verify");
+        return Ok(());
+    }
+    let chains = [
+        ("our filter", ours("asking", &bench.wasm, &key.jwks())),
+        ("ext_authz to /verify", ext_authz("auth-service", ISSUER)),
+    ];
+    let listeners = chains.map(|(name, filter)| {
+        Ok(Listener { name: name.to_owned(), address: free_address()?, filters: vec![filter] })
+    });
+    let listeners = listeners.into_iter().collect::<Result<Vec<_>, Failure>>()?;
+    let admin = free_address()?;
+    let config = bootstrap::of(admin, &listeners, &[("auth-service", auth.address())]);
+    let envoy = Envoy::start(&bench.root, &config, admin)?;
+    let request = get(&token);
+    let mut variants = listeners
+        .iter()
+        .map(|listener| Variant::new(&listener.name, listener.address))
+        .collect::<Result<Vec<_>, _>>()?;
+    for round in 0..=ROUNDS {
+        for variant in &mut variants {
+            variant.round(&envoy, iter::repeat(request.as_slice()), ROUND, round > 0)?;
+        }
+    }
+    variants.iter().for_each(Variant::tell);
+    if let [ours, asking] = variants.as_slice() {
+        figure(NAME, ours.against(asking));
+    }
+    Ok(())
+}

@@ -5,8 +5,10 @@ mod judge;
 
 use std::rc::Rc;
 
+use crate::assertion::Assertion;
 use crate::bearer::Authorization;
 use crate::jwt::{JwtError, Verified};
+use crate::origins::{self, Caller};
 use crate::policy::{Access, Policy, Resource};
 use crate::reply::Reply;
 use crate::request::Request;
@@ -26,26 +28,55 @@ pub enum Decision<'a> {
     Reply(Reply),
     /// It cannot be decided yet: keys are on their way. Decide again when something arrived.
     Wait,
-    /// It cannot be decided without its body, of at most [`tools::MAX_BODY`] bytes. Decide again with it.
+    /// It cannot be decided without its body, of at most [`crate::tools::MAX_BODY`] bytes. Decide again with it.
     ReadBody,
 }
 
-/// Changes to the headers of a request that goes on: first remove, then set.
+/// A request that goes on, with these changes to its headers: first remove, then set.
 #[derive(Debug, Clone, Default)]
 pub struct Forward<'a> {
     /// Headers that are present and must not reach the upstream.
     pub remove: Vec<&'a str>,
+    /// How it got to a protected resource; `None` on a public path.
+    pub passage: Option<Passage>,
+    /// Proof for the upstream that the request was decided here: the value of [`crate::assertion::HEADER`].
+    pub assertion: Option<String>,
+}
+
+/// How a request got to a protected resource: what matters until its answer has ended.
+#[derive(Debug, Clone)]
+pub struct Passage {
+    known: Rc<Known>,
+    resource: Rc<Resource>,
     /// The tools that the answer may speak of, when that is not all of them.
     pub only: Option<Allowed>,
-    identity: Option<Rc<Known>>,
+    /// The origin of the web page whose scripts may read the answer.
+    pub page: Option<String>,
 }
 
 impl Forward<'_> {
-    /// Headers that tell the upstream who is calling; values are visible ASCII. None on a public path.
+    /// Headers that tell the upstream who is calling; values are visible ASCII.
     #[must_use]
     pub fn set(&self) -> &[(&'static str, String)] {
-        self.identity.as_ref().map_or(&[], |known| &known.headers)
+        self.passage.as_ref().map_or(&[], |passage| &passage.known.headers)
     }
+}
+
+/// How a gate goes: the worst of its issuers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Vitals {
+    /// Seconds since the oldest key set was fetched; `None` while one is missing.
+    pub keys_age: Option<u64>,
+    /// Seconds since the feed that has been silent longest answered; `None` while one never has.
+    pub revocations_age: Option<u64>,
+    /// Entries in all sets of revocations.
+    pub revocations: usize,
+    /// Tokens in the cache.
+    pub cached_tokens: usize,
+    /// Tokens that were found in the cache since the gate was made.
+    pub cache_hits: u64,
+    /// Tokens that were not.
+    pub cache_misses: u64,
 }
 
 /// All that the edge knows: the policy; keys and revocations as they stand; the tokens it has seen.
@@ -90,25 +121,78 @@ impl Gate {
         let resource = match self.policy.access(request.path) {
             Access::Nothing => return (Decision::Reply(Reply::nothing_here()), None),
             Access::Public => return (Decision::Forward(as_stranger(request)), None),
-            Access::Protected(resource) => resource,
+            Access::Protected(resource) => Rc::clone(resource),
         };
+        match self.policy.origins.judge(request) {
+            Caller::Foreign => (Decision::Reply(Reply::foreign_origin()), None),
+            Caller::Program => self.admit(now, &resource, request, body),
+            Caller::Page(origin) if request.is_preflight() => {
+                let headers = origins::preflight(origin, request.preflight_headers);
+                (Decision::Reply(Reply::preflight(headers)), None)
+            }
+            Caller::Page(origin) => {
+                let (decision, order) = self.admit(now, &resource, request, body);
+                (decision.readable_by(origin), order)
+            }
+        }
+    }
+
+    fn admit<'a>(
+        &mut self,
+        now: UnixTime,
+        resource: &Rc<Resource>,
+        request: &Request<'a>,
+        body: Option<&[u8]>,
+    ) -> (Decision<'a>, Option<Order>) {
+        let refused = |why| Decision::Reply(Reply::invalid_token(resource, why));
         let token = match request.authorization {
             Authorization::None => return (Decision::Reply(Reply::no_token(resource)), None),
             Authorization::Several => return (Decision::Reply(Reply::several_tokens(resource)), None),
-            Authorization::Malformed => return (Decision::Reply(Reply::invalid_token(resource)), None),
+            Authorization::Malformed => return (refused(JwtError::NotCompact), None),
             Authorization::Bearer(token) => token.reveal(),
         };
-        let refused = || Decision::Reply(Reply::invalid_token(resource));
         match self.judge.verify(&self.policy.issuers, now, token, resource) {
-            Ok((known, verified)) => (permit((request, body), resource, known, &verified), None),
-            Err(Undecided::Refused(_)) => (refused(), None),
+            Ok((known, verified)) => {
+                let passage = Passage { known, resource: Rc::clone(resource), only: None, page: None };
+                (self.vouched(now, request, permit(request, body, passage, &verified)), None)
+            }
+            Err(Undecided::Refused(why)) => (refused(why), None),
             Err(Undecided::Stale) => (Decision::Reply(Reply::cannot_decide_yet()), None),
             Err(Undecided::Awaited) => (Decision::Wait, None),
             Err(Undecided::KeyUnknown(issuer)) => {
                 let (is_fetching, order) = self.judge.on_unknown_key(issuer, now);
-                (if is_fetching { Decision::Wait } else { refused() }, order)
+                (if is_fetching { Decision::Wait } else { refused(JwtError::UnknownKey) }, order)
             }
         }
+    }
+
+    /// The same decision, with the proof that it was made here, if there is a key to prove it with.
+    fn vouched<'a>(&self, now: UnixTime, request: &Request<'a>, decision: Decision<'a>) -> Decision<'a> {
+        let (Decision::Forward(forward), Some(key)) = (&decision, &self.policy.edge_key) else {
+            return decision;
+        };
+        let identity = forward.set().iter().map(|(name, value)| (*name, value.as_bytes()));
+        match Assertion::new(request.method, request.authority, request.path, identity) {
+            Ok(assertion) => {
+                let proof = Some(assertion.sign(key, now.as_secs()));
+                Decision::Forward(Forward { assertion: proof, ..forward.clone() })
+            }
+            Err(_) => Decision::Reply(Reply::ambiguous("The request cannot be vouched for.")),
+        }
+    }
+
+    /// Whether a request that was let through would be let through now: asked while its answer is a stream (H-10).
+    /// Keys and revocations that are merely late end nothing that has begun.
+    #[must_use]
+    pub fn is_still_good(&self, now: UnixTime, passage: &Passage) -> bool {
+        let checked = self.judge.check_now(&self.policy.issuers, now, &passage.known, &passage.resource);
+        !matches!(checked, Err(Undecided::Refused(_)))
+    }
+
+    /// How it goes: for an operator's statistics.
+    #[must_use]
+    pub fn vitals(&self, now: UnixTime) -> Vitals {
+        self.judge.vitals(now)
     }
 
     /// Why `token` would be refused at `path` now; `None` when it would pass, or cannot be decided.
@@ -122,20 +206,35 @@ impl Gate {
     }
 }
 
+impl Decision<'_> {
+    /// The same decision for a page at `origin`: its scripts may read the answer, whoever gives it.
+    fn readable_by(self, origin: &str) -> Self {
+        match self {
+            Self::Forward(Forward { remove, passage, assertion }) => {
+                let passage = passage.map(|passage| Passage { page: Some(origin.to_owned()), ..passage });
+                Self::Forward(Forward { remove, passage, assertion })
+            }
+            Self::Reply(reply) => Self::Reply(reply.readable_by(origin)),
+            Self::Wait | Self::ReadBody => self,
+        }
+    }
+}
+
 /// A public path: nobody is signed in here, so nobody may claim to be.
 fn as_stranger<'a>(request: &Request<'a>) -> Forward<'a> {
-    Forward { remove: request.identity_claims().to_vec(), only: None, identity: None }
+    Forward { remove: request.identity_claims().to_vec(), passage: None, assertion: None }
 }
 
 fn permit<'a>(
-    (request, body): (&Request<'a>, Option<&[u8]>),
-    resource: &Resource,
-    known: Rc<Known>,
+    request: &Request<'a>,
+    body: Option<&[u8]>,
+    passage: Passage,
     token: &Verified,
 ) -> Decision<'a> {
     let mut remove = [request.credentials(), request.identity_claims()].concat();
+    let resource = &passage.resource;
     if token.scopes().covers(&resource.scope) {
-        return Decision::Forward(Forward { remove, only: None, identity: Some(known) });
+        return Decision::Forward(Forward { remove, passage: Some(passage), assertion: None });
     }
     let Some(allowed) = Allowed::of(token.scopes(), resource) else {
         return Decision::Reply(Reply::insufficient_scope(resource, &resource.scope));
@@ -144,7 +243,8 @@ fn permit<'a>(
         Judgement::Allowed => {
             // A compressed answer could not be read, and what it must not name not be taken out.
             remove.extend(request.accepts_encodings().then_some("accept-encoding"));
-            Decision::Forward(Forward { remove, only: Some(allowed), identity: Some(known) })
+            let passage = Some(Passage { only: Some(allowed), ..passage });
+            Decision::Forward(Forward { remove, passage, assertion: None })
         }
         Judgement::NeedsBody => Decision::ReadBody,
         Judgement::Refused(reply) => Decision::Reply(reply),

@@ -21,6 +21,7 @@ pub mod identity_headers;
 mod json;
 pub mod jwks;
 pub mod jwt;
+pub mod origins;
 pub mod parking;
 pub mod policy;
 pub mod reply;

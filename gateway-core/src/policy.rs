@@ -3,9 +3,13 @@
 mod issuer;
 mod raw;
 
+use std::rc::Rc;
+
+use crate::assertion::EdgeKey;
 use crate::jwks::KeySet;
 use crate::jwks::cache::Limits;
 use crate::jwt::{Algorithm, Audience, ClaimNames, TokenType};
+use crate::origins::Origins;
 use crate::resource::ResourceUri;
 use crate::revocation::FeedLimits;
 use crate::scope::Scope;
@@ -19,7 +23,11 @@ pub struct Policy {
     pub waiting: Waiting,
     /// How many verified tokens one VM keeps.
     pub cached_tokens: usize,
-    resources: Vec<Resource>,
+    /// Which web pages may call protected resources, and under which names.
+    pub origins: Origins,
+    /// The key that proves to upstreams that a request came through here.
+    pub edge_key: Option<EdgeKey>,
+    resources: Vec<Rc<Resource>>,
     public_paths: Vec<PublicPath>,
 }
 
@@ -114,7 +122,7 @@ pub enum Access<'a> {
     /// Open to everyone.
     Public,
     /// Open to whoever has a token for this resource.
-    Protected(&'a Resource),
+    Protected(&'a Rc<Resource>),
     /// Nothing is here; the default.
     Nothing,
 }
@@ -141,6 +149,19 @@ impl Policy {
     /// The first mistake, with its place.
     pub fn parse(configuration: &[u8]) -> Result<Self, PolicyError> {
         raw::parse(configuration)
+    }
+
+    /// The server behind `path`, for an operator's statistics; `none` where there is none.
+    #[must_use]
+    pub fn server_at(&self, path: &[u8]) -> &str {
+        match self.access(path) {
+            Access::Protected(resource) => match &resource.scope {
+                Scope::Server(server) | Scope::Tool(server, _) => server.as_str(),
+                Scope::All => "all",
+            },
+            Access::Public => "public",
+            Access::Nothing => "none",
+        }
     }
 
     /// What `path` means. Compared byte for byte after Envoy's normalisation; one trailing slash is tolerated on a

@@ -1,5 +1,7 @@
 //! Answers that the edge gives itself.
 
+use crate::jwt::JwtError;
+use crate::origins;
 use crate::policy::Resource;
 use crate::scope::Scope;
 
@@ -12,6 +14,8 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// A JSON body in the form of RFC 6749 §5.2: `error` and `error_description`.
     pub body: String,
+    /// Why, in one word, for statistics; clients are not told.
+    pub reason: &'static str,
 }
 
 impl Reply {
@@ -36,10 +40,10 @@ impl Reply {
 
     /// 401 `invalid_token`: a token was sent and is not good here. Which check failed is not said.
     #[must_use]
-    pub fn invalid_token(resource: &Resource) -> Self {
+    pub fn invalid_token(resource: &Resource, why: JwtError) -> Self {
         let challenge = Challenge { resource, scope: &resource.scope, error: Some("invalid_token") };
-        Self::new(401, "invalid_token", "The access token is not valid for this server.")
-            .with_challenge(&challenge)
+        let reply = Self::new(401, "invalid_token", "The access token is not valid for this server.");
+        Self { reason: why.reason(), ..reply.with_challenge(&challenge) }
     }
 
     /// 400 `invalid_request`: more than one credential (RFC 6750 §3.1).
@@ -55,6 +59,25 @@ impl Reply {
         let challenge = Challenge { resource, scope, error: Some("insufficient_scope") };
         Self::new(403, "insufficient_scope", "The access token does not allow this.")
             .with_challenge(&challenge)
+    }
+
+    /// 403: a web page of an origin that is not allowed, or a request under a name that is not ours.
+    #[must_use]
+    pub fn foreign_origin() -> Self {
+        Self::new(403, "forbidden_origin", "This origin or host is not allowed here.")
+    }
+
+    /// 204: what a page of an allowed origin may send.
+    #[must_use]
+    pub const fn preflight(headers: Vec<(&'static str, String)>) -> Self {
+        Self { status: 204, headers, body: String::new(), reason: "preflight" }
+    }
+
+    /// The same answer, readable by scripts of the page at `origin`.
+    #[must_use]
+    pub fn readable_by(mut self, origin: &str) -> Self {
+        self.headers.extend(origins::readable_by(origin));
+        self
     }
 
     /// The same answer with this JSON-RPC message as its body, for a client that asked in JSON-RPC.
@@ -89,11 +112,12 @@ impl Reply {
         reply
     }
 
-    fn new(status: u16, error: &str, description: &str) -> Self {
+    fn new(status: u16, error: &'static str, description: &str) -> Self {
+        let reason = error;
         let body = serde_json::json!({ "error": error, "error_description": description }).to_string();
         let headers =
             vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
-        Self { status, headers, body }
+        Self { status, headers, body, reason }
     }
 
     fn with_challenge(mut self, challenge: &Challenge<'_>) -> Self {

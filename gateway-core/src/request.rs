@@ -13,6 +13,14 @@ pub struct Request<'a> {
     pub authorization: Authorization<'a>,
     /// The headers by which MCP says what a request is about.
     pub mcp: McpHeaders<'a>,
+    /// The name under which the client knows us: `:authority`.
+    pub authority: &'a [u8],
+    /// The page that a browser sends the request for.
+    pub origin: Option<&'a [u8]>,
+    /// `Access-Control-Request-Method`: a browser asks what a page may send (CORS preflight).
+    pub preflight: Option<&'a [u8]>,
+    /// `Access-Control-Request-Headers`.
+    pub preflight_headers: Option<&'a [u8]>,
     credentials: Vec<&'a str>,
     identity_claims: Vec<&'a str>,
     accepts_encodings: bool,
@@ -90,6 +98,10 @@ impl<'a> Request<'a> {
         match name {
             ":path" => self.path = without_query(value),
             ":method" => self.method = value,
+            ":authority" => self.authority = value,
+            "origin" => self.origin = Some(value),
+            "access-control-request-method" => self.preflight = Some(value),
+            "access-control-request-headers" => self.preflight_headers = Some(value),
             "authorization" => self.authorization = Authorization::read(value),
             "mcp-protocol-version" => self.mcp.version = Some(value),
             "mcp-session-id" => self.mcp.session = Some(value),
@@ -103,6 +115,12 @@ impl<'a> Request<'a> {
         } else if is_identity_claim(name) {
             push_once(&mut self.identity_claims, name);
         }
+    }
+
+    /// Whether a browser asks, before it sends a page's request, what the page may send (Fetch §3.2.2).
+    #[must_use]
+    pub fn is_preflight(&self) -> bool {
+        self.method == b"OPTIONS" && self.origin.is_some() && self.preflight.is_some()
     }
 
     /// Whether the client would take a compressed answer.

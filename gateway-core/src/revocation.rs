@@ -36,8 +36,9 @@ struct Entry {
 pub struct Batch {
     /// Where to go on.
     pub cursor: String,
-    /// Whether this is everything, instead of what is new.
-    pub snapshot: bool,
+    /// Whether there is more to read before the set is complete: a long answer comes in parts.
+    #[serde(default)]
+    pub more: bool,
     /// What is dead.
     pub entries: Vec<Revoked>,
 }
@@ -121,12 +122,9 @@ impl Revocations {
         self.entries.is_empty() && self.everyone_before == UnixTime::default()
     }
 
-    /// Takes in a batch.
+    /// Takes in a batch. It only ever adds, a snapshot too: what is dead stays dead.
     pub fn apply(&mut self, batch: &Batch, now: UnixTime) {
-        if batch.snapshot {
-            self.entries.clear();
-        }
-        if batch.snapshot || !batch.entries.is_empty() {
+        if !batch.entries.is_empty() {
             self.version = self.version.wrapping_add(1);
         }
         for (key, issued_until, expires_at) in batch
@@ -204,6 +202,7 @@ pub struct Feed {
     limits: FeedLimits,
     revocations: Revocations,
     cursor: Option<String>,
+    /// When the set was last known to be complete.
     answered_at: Option<UnixTime>,
     asking_since: Option<UnixTime>,
     next_try: UnixTime,
@@ -244,7 +243,9 @@ impl Feed {
                 }
                 self.revocations.apply(&batch, now);
                 self.cursor = Some(batch.cursor);
-                self.answered_at = Some(now);
+                if !batch.more {
+                    self.answered_at = Some(now);
+                }
                 self.asking_since = None;
             }
             FeedEvent::Answered(Err(NotABatch)) => {
@@ -280,6 +281,18 @@ impl Feed {
     #[must_use]
     pub const fn is_new(&self) -> bool {
         self.answered_at.is_none()
+    }
+
+    /// How many entries the set has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.revocations.len()
+    }
+
+    /// Whether the set has no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.revocations.is_empty()
     }
 
     /// Seconds since the last answer.

@@ -42,10 +42,19 @@ pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Resu
         }],
         "resources": resources,
         "public_paths": public_paths,
+        "allowed_hosts": allowed_hosts(settings),
+        "allowed_origins": std::iter::once(origin).chain(settings.allowed_origins.iter().map(String::as_str)).collect::<Vec<_>>(),
+        "edge_key": settings.edge_key,
     })
     .to_string();
     Policy::parse(configuration.as_bytes())?;
     Ok(configuration)
+}
+
+/// The names under which clients may know the gateway: its public one, and this machine's own.
+fn allowed_hosts(settings: &Settings) -> Vec<String> {
+    let public = settings.public_url.host();
+    [public, "localhost", "127.0.0.1", "[::1]"].map(|host| format!("{host}:*")).to_vec()
 }
 
 /// Our bridge refuses a modern request whose headers and body differ, so the filter may go by the headers.

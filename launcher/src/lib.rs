@@ -9,5 +9,6 @@ pub mod edge;
 pub mod port;
 pub mod probe;
 pub mod process;
+pub mod secret;
 pub mod settings;
 pub mod stack;

@@ -28,6 +28,10 @@ pub struct Settings {
     pub log_dir: PathBuf,
     /// `MCP_CONFIG`: the MCP servers.
     pub mcp_config: PathBuf,
+    /// `ALLOWED_ORIGINS`: web pages, besides the gateway's own, that may call MCP servers.
+    pub allowed_origins: Vec<String>,
+    /// `EDGE_KEY`: proves to the bridge that a request came through the edge; generated in `DATA_DIR` when absent.
+    pub edge_key: Option<String>,
     /// `TOKEN_LEEWAY_SECONDS`: by how much the clocks of edge and auth service may differ.
     pub token_leeway: u64,
     /// `ENVOY_CONCURRENCY`: worker threads; absent means one for each core.
@@ -76,6 +80,8 @@ impl Settings {
             data_dir: path(&mut reader, "DATA_DIR", "data"),
             log_dir: path(&mut reader, "LOG_DIR", "logs"),
             mcp_config: path(&mut reader, "MCP_CONFIG", "mcp.json"),
+            allowed_origins: list(&reader.or("ALLOWED_ORIGINS", String::new(), "origins")),
+            edge_key: reader.secret("EDGE_KEY"),
             token_leeway,
             envoy_concurrency: reader.optional("ENVOY_CONCURRENCY", "a number of threads, such as 2"),
             tools_dir: path(&mut reader, "TOOLS_DIR", ".tools"),
@@ -117,9 +123,14 @@ impl Settings {
             ("DATA_DIR".to_owned(), text(&self.data_dir)),
             ("MCP_CONFIG".to_owned(), text(&self.mcp_config)),
         ]);
+        env.extend(self.edge_key.clone().map(|key| ("EDGE_KEY".to_owned(), key)));
         env.extend(self.extra_env.clone());
         env
     }
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
 fn bind<S: Strings>(reader: &mut Reader<'_, S>, name: &str, port: u16) -> SocketAddr {

@@ -13,6 +13,7 @@ use crate::edge::{self, EdgeError};
 use crate::port::{self, PortError};
 use crate::probe::Probe;
 use crate::process::Program;
+use crate::secret::{self, SecretError};
 use crate::settings::Settings;
 
 /// How long a part may take until it is ready.
@@ -65,6 +66,9 @@ pub enum StackError {
     /// A file or folder of ours cannot be used.
     #[error("cannot use {}: {}", .0.display(), .1)]
     File(PathBuf, std::io::Error),
+    /// A file with a secret cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// A part ended before it was ready; its last words say why.
     #[error("{0} did not start:\n{1}")]
     Ended(&'static str, String),
@@ -84,7 +88,7 @@ impl Stack {
     ///
     /// # Errors
     /// [`StackError`]; nothing is left running.
-    pub async fn start(settings: Settings) -> Result<Self, StackError> {
+    pub async fn start(mut settings: Settings) -> Result<Self, StackError> {
         let servers = read_servers(&settings.mcp_config)?;
         for (setting, address) in settings.binds() {
             port::check(setting, address)?;
@@ -92,6 +96,9 @@ impl Stack {
         std::fs::create_dir_all(&settings.log_dir).map_err(unusable(&settings.log_dir))?;
         // The auth service makes the data folder, closed to other users, before anything is put there.
         let sign_in = init_auth(&settings).await?;
+        if settings.edge_key.is_none() {
+            settings.edge_key = Some(secret::read_or_make(&settings.data_dir.join("edge-key"))?);
+        }
         let bootstrap = write_bootstrap(&settings, &servers)?;
         let mut stack = Self { settings, servers, sign_in, programs: Vec::new() };
         match stack.start_programs(&bootstrap).await {
@@ -215,7 +222,7 @@ fn write_bootstrap(settings: &Settings, servers: &[ServerName]) -> Result<PathBu
         std::fs::read_to_string(&settings.envoy_template).map_err(unusable(&settings.envoy_template))?;
     let path = settings.data_dir.join("envoy.yaml");
     let bootstrap = edge::bootstrap(&template, settings, servers)?;
-    std::fs::write(&path, bootstrap).map_err(unusable(&path))?;
+    secret::write(&path, &bootstrap)?;
     Ok(path)
 }
 

@@ -158,11 +158,11 @@ async fn g_03_and_h_14_the_upstream_learns_the_verified_identity_and_nothing_a_c
         assert_eq!(head.matches(&format!("{line}\r\n")).count(), 1, "{line} in {head}");
     }
     let lowercase_token = token.to_lowercase();
-    for secret in ["root", "canary", "authorization", "cookie", "x-auth", "x-edge", lowercase_token.as_str()]
-    {
+    for secret in ["root", "canary", "authorization", "cookie", "x-auth", lowercase_token.as_str()] {
         assert!(!head.contains(secret), "{secret} reached the upstream: {head}");
     }
     assert_eq!(head.matches("x-user-id").count(), 1);
+    assert_eq!(head.matches("x-edge-assertion: v1.").count(), 1, "{head}");
     gateway.stop().await;
 }
 

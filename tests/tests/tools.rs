@@ -117,7 +117,7 @@ async fn h_04_a_message_that_two_readers_could_take_differently_never_reaches_th
     for body in bodies {
         let length = body.len();
         let head = format!(
-            "POST /time/mcp HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            "POST /time/mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
         );
         let answer = raw::send_whole(gateway.edge(), head.as_bytes()).await;
         assert_eq!(answer.status, 400, "{body}: {}", answer.head);

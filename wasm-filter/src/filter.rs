@@ -3,24 +3,25 @@
 
 use std::collections::BTreeMap;
 
-use gateway_core::gate::{Answer, Decision, Gate, Order};
+use gateway_core::gate::{Answer, Decision, Gate, Order, Passage};
 use gateway_core::parking::Parking;
 use gateway_core::policy::Policy;
 use gateway_core::reply::Reply;
 use gateway_core::request::Request;
 use gateway_core::signature::SignatureCheck;
 use gateway_core::time::UnixTime;
-use gateway_core::tools::{Allowed, MAX_BODY};
+use gateway_core::tools::MAX_BODY;
 
 use crate::fetch::{self, Calls};
 use crate::host::{self, Refused};
 use crate::journal::Journal;
+use crate::tally::Tally;
 
 /// What became of a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Outcome {
-    /// It goes on. Its answer may speak of these tools only, if any are given.
-    Forwarded(Option<Allowed>),
+    /// It goes on, to a protected resource if there is a passage.
+    Forwarded(Option<Passage>),
     /// It was answered.
     Answered,
     /// It is held back: it waits for keys, or for the rest of its body.
@@ -42,8 +43,12 @@ pub(crate) struct Filter {
     gate: Gate,
     parking: Parking,
     held: BTreeMap<u32, Held>,
-    /// What requests that were let go after they waited may see: their contexts ask for it when the answer comes.
-    released: BTreeMap<u32, Allowed>,
+    /// How requests that were let go after they waited got through: their contexts ask for it when the answer comes.
+    released: BTreeMap<u32, Passage>,
+    /// Answers that are streams: they end when their token does.
+    streams: BTreeMap<u32, Passage>,
+    streams_checked_at: UnixTime,
+    tally: Tally,
     calls: Calls,
     /// Fetches that requests asked for. They start at the next tick: the SDK delivers an answer to the context that made
     /// the call, and a request may be gone by then.
@@ -60,6 +65,9 @@ impl Filter {
             parking,
             held: BTreeMap::new(),
             released: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            streams_checked_at: UnixTime::default(),
+            tally: Tally::default(),
             calls: Calls::default(),
             wanted: Vec::new(),
             journal,
@@ -105,7 +113,8 @@ impl Filter {
             Decision::Forward(forward) => {
                 self.forget(context);
                 host::change_request(&forward)?;
-                Ok(Outcome::Forwarded(forward.only))
+                self.tally.count(self.gate.policy(), &request, "allowed");
+                Ok(Outcome::Forwarded(forward.passage))
             }
             Decision::ReadBody => {
                 self.parking.leave(context);
@@ -120,6 +129,7 @@ impl Filter {
 
     /// Answers without the identity that the client claimed, so that the access log does not repeat a lie.
     fn refuse(&mut self, context: u32, request: &Request<'_>, reply: &Reply) -> Result<Outcome, Refused> {
+        self.tally.count(self.gate.policy(), request, reply.reason);
         for name in request.identity_claims() {
             host::remove_request_header(name)?;
         }
@@ -139,9 +149,35 @@ impl Filter {
         self.released.remove(&context);
     }
 
-    /// What the answer to a request that was held may speak of.
-    pub(crate) fn take_released(&mut self, context: u32) -> Option<Allowed> {
+    /// How a request that was held got through.
+    pub(crate) fn take_released(&mut self, context: u32) -> Option<Passage> {
         self.released.remove(&context)
+    }
+
+    /// The answer of `context` is a stream.
+    pub(crate) fn watch(&mut self, context: u32, passage: Passage) {
+        self.streams.insert(context, passage);
+    }
+
+    /// The answer of `context` has ended.
+    pub(crate) fn unwatch(&mut self, context: u32) {
+        self.streams.remove(&context);
+    }
+
+    /// Cuts the streams whose token has expired or was revoked: at most a second late.
+    fn check_streams(&mut self, now: UnixTime) -> Result<(), Refused> {
+        self.streams_checked_at = now;
+        let gate = &self.gate;
+        let over =
+            |(context, passage): (&u32, &Passage)| (!gate.is_still_good(now, passage)).then_some(*context);
+        let over: Vec<u32> = self.streams.iter().filter_map(over).collect();
+        for context in over {
+            self.streams.remove(&context);
+            if host::enter(context).is_ok() {
+                host::cut_response()?;
+            }
+        }
+        Ok(())
     }
 
     /// Time passed: fetch what is due, end waits that took too long.
@@ -156,6 +192,10 @@ impl Filter {
                 host::reply(&Reply::cannot_decide_yet())?;
             }
         }
+        if now > self.streams_checked_at {
+            self.check_streams(now)?;
+            self.tally.publish(self.gate.vitals(now))?;
+        }
         Ok(())
     }
 
@@ -168,10 +208,13 @@ impl Filter {
         for context in self.parking.waiting() {
             if host::enter(context).is_err() {
                 self.forget(context);
-            } else if let Outcome::Forwarded(only) = self.decide(context)? {
-                self.released.extend(only.map(|allowed| (context, allowed)));
+            } else if let Outcome::Forwarded(passage) = self.decide(context)? {
+                self.released.extend(passage.map(|passage| (context, passage)));
                 host::resume()?;
             }
+        }
+        if matches!(order, Order::Revocations(..)) {
+            self.check_streams(now)?;
         }
         Ok(())
     }

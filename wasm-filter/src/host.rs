@@ -3,12 +3,13 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use gateway_core::assertion;
 use gateway_core::gate::Forward;
 use gateway_core::policy::Endpoint;
 use gateway_core::reply::Reply;
 use gateway_core::time::UnixTime;
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, Bytes, MapType, Status};
+use proxy_wasm::types::{BufferType, Bytes, MapType, MetricType, Status};
 
 /// A call that the host refused. Whoever meets one answers 503: closed, not open.
 #[derive(Debug)]
@@ -36,15 +37,19 @@ pub(crate) fn remove_request_header(name: &str) -> Result<(), Refused> {
     Ok(hostcalls::remove_map_value(MapType::HttpRequestHeaders, name)?)
 }
 
+fn set_request_header(name: &str, value: &str) -> Result<(), Refused> {
+    Ok(hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value.as_bytes()))?)
+}
+
 /// Applies what was decided to the current request.
 pub(crate) fn change_request(forward: &Forward<'_>) -> Result<(), Refused> {
     for name in &forward.remove {
         remove_request_header(name)?;
     }
     for (name, value) in forward.set() {
-        hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value.as_bytes()))?;
+        set_request_header(name, value)?;
     }
-    Ok(())
+    forward.assertion.as_ref().map_or(Ok(()), |proof| set_request_header(assertion::HEADER, proof))
 }
 
 /// As much of the current request's body as has arrived.
@@ -52,9 +57,14 @@ pub(crate) fn request_body() -> Result<Bytes, Refused> {
     Ok(hostcalls::get_buffer(BufferType::HttpRequestBody, 0, usize::MAX)?.unwrap_or_default())
 }
 
-/// The headers of the current answer.
-pub(crate) fn response_headers() -> Result<Vec<(String, Bytes)>, Refused> {
-    Ok(hostcalls::get_map_bytes(MapType::HttpResponseHeaders)?)
+/// The value of one header of the current answer; the first, if there are several.
+pub(crate) fn response_header(name: &str) -> Result<Option<Bytes>, Refused> {
+    Ok(hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name)?)
+}
+
+/// Sets a header of the current answer.
+pub(crate) fn set_response_header(name: &str, value: &str) -> Result<(), Refused> {
+    Ok(hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, name, Some(value.as_bytes()))?)
 }
 
 /// Removes a header from the current answer.
@@ -128,4 +138,32 @@ pub(crate) fn fetched(size: usize, most: usize) -> Result<Bytes, Refused> {
 /// Calls a function that this host has beyond the ABI.
 pub(crate) fn call_foreign(name: &str, arguments: &[u8]) -> Result<Bytes, Refused> {
     Ok(hostcalls::call_foreign_function(name, Some(arguments))?.unwrap_or_default())
+}
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Metric {
+    /// It only grows.
+    Counter,
+    /// It shows a value.
+    Gauge,
+}
+
+/// Makes a metric, or finds the one of this name.
+pub(crate) fn define_metric(kind: Metric, name: &str) -> Result<u32, Refused> {
+    let kind = match kind {
+        Metric::Counter => MetricType::Counter,
+        Metric::Gauge => MetricType::Gauge,
+    };
+    Ok(hostcalls::define_metric(kind, name)?)
+}
+
+/// Adds to a counter.
+pub(crate) fn increment(metric: u32, by: u64) -> Result<(), Refused> {
+    Ok(hostcalls::increment_metric(metric, i64::try_from(by).unwrap_or(i64::MAX))?)
+}
+
+/// Sets a gauge.
+pub(crate) fn record(metric: u32, value: u64) -> Result<(), Refused> {
+    Ok(hostcalls::record_metric(metric, value)?)
 }

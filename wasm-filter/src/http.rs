@@ -1,7 +1,9 @@
 //! The context of one request.
 
+use gateway_core::gate::Passage;
+use gateway_core::origins;
 use gateway_core::reply::Reply;
-use gateway_core::tools::{Allowed, Narrowed, Narrowing};
+use gateway_core::tools::{Narrowed, Narrowing};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
@@ -14,14 +16,14 @@ use crate::root::Shared;
 pub(crate) struct Http {
     context: u32,
     shared: Shared,
-    /// The tools that the answer may speak of, when that is not all of them.
-    only: Option<Allowed>,
+    /// How the request got to a protected resource.
+    passage: Option<Passage>,
     narrowing: Option<Narrowing>,
 }
 
 impl Http {
     pub(crate) const fn new(context: u32, shared: Shared) -> Self {
-        Self { context, shared, only: None, narrowing: None }
+        Self { context, shared, passage: None, narrowing: None }
     }
 
     /// Runs `work` on the state of the VM. There is none before a configuration was accepted: nothing passes.
@@ -31,8 +33,8 @@ impl Http {
             None => Err(Refused),
         };
         match outcome {
-            Ok(Outcome::Forwarded(only)) => {
-                self.only = only;
+            Ok(Outcome::Forwarded(passage)) => {
+                self.passage = passage;
                 Action::Continue
             }
             Ok(Outcome::Answered | Outcome::Held) => Action::Pause,
@@ -59,14 +61,23 @@ impl Http {
     fn begin_answer(&mut self) -> Result<Action, Refused> {
         let released =
             self.shared.borrow_mut().as_mut().and_then(|filter| filter.take_released(self.context));
-        self.only = self.only.take().or(released);
-        if self.only.is_none() {
+        self.passage = self.passage.take().or(released);
+        let Some(passage) = &self.passage else { return Ok(Action::Continue) };
+        if let Some(page) = &passage.page {
+            for (name, value) in origins::readable_by(page) {
+                host::set_response_header(name, &value)?;
+            }
+        }
+        let content_type = host::response_header("content-type")?;
+        let is_stream = content_type.as_ref().is_some_and(|kind| kind.starts_with(b"text/event-stream"));
+        if is_stream && let Some(filter) = self.shared.borrow_mut().as_mut() {
+            filter.watch(self.context, passage.clone());
+        }
+        if passage.only.is_none() {
             return Ok(Action::Continue);
         }
-        let headers = host::response_headers()?;
-        let value =
-            |name: &str| headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_slice());
-        let Ok(narrowing) = Narrowing::of(value("content-type"), value("content-encoding")) else {
+        let encoding = host::response_header("content-encoding")?;
+        let Ok(narrowing) = Narrowing::of(content_type.as_deref(), encoding.as_deref()) else {
             host::reply(&Reply::odd_answer())?;
             return Ok(Action::Pause);
         };
@@ -80,9 +91,8 @@ impl Http {
     }
 
     fn narrow(&mut self, size: usize, is_end: bool) -> Result<Action, Refused> {
-        let (Some(only), Some(narrowing)) = (&self.only, &mut self.narrowing) else {
-            return Ok(Action::Continue);
-        };
+        let only = self.passage.as_ref().and_then(|passage| passage.only.as_ref());
+        let (Some(only), Some(narrowing)) = (only, &mut self.narrowing) else { return Ok(Action::Continue) };
         if matches!(narrowing, Narrowing::Untouched) {
             return Ok(Action::Continue);
         }
@@ -149,6 +159,7 @@ impl Drop for Http {
     fn drop(&mut self) {
         if let Some(filter) = self.shared.borrow_mut().as_mut() {
             filter.forget(self.context);
+            filter.unwatch(self.context);
         }
     }
 }

@@ -13,6 +13,7 @@ mod host;
 mod http;
 mod journal;
 mod root;
+mod tally;
 
 use proxy_wasm::traits::RootContext;
 use proxy_wasm::types::LogLevel;

@@ -170,7 +170,7 @@ pub fn verify(deps: &Deps, asked: Asked<'_>, authorization: Authorization<'_>) -
     let token = match authorization {
         Authorization::None => return Err(Reply::no_token(resource)),
         Authorization::Several => return Err(Reply::several_tokens(resource)),
-        Authorization::Malformed => return Err(Reply::invalid_token(resource)),
+        Authorization::Malformed => return Err(Reply::invalid_token(resource, JwtError::NotCompact)),
         Authorization::Bearer(token) => token.reveal(),
     };
     let expected = Expectations {
@@ -179,10 +179,10 @@ pub fn verify(deps: &Deps, asked: Asked<'_>, authorization: Authorization<'_>) -
         now: deps.now(),
         leeway: LEEWAY,
     };
-    let known = deps.verifier.authentic(token).map_err(|_| Reply::invalid_token(resource))?;
-    known.token.verify(expected).map_err(|_| Reply::invalid_token(resource))?;
+    let known = deps.verifier.authentic(token).map_err(|why| Reply::invalid_token(resource, why))?;
+    known.token.verify(expected).map_err(|why| Reply::invalid_token(resource, why))?;
     if is_revoked(deps, &known.token) {
-        return Err(Reply::invalid_token(resource));
+        return Err(Reply::invalid_token(resource, JwtError::Revoked));
     }
     if !known.token.facts().scopes().covers(&resource.scope) {
         return Err(Reply::insufficient_scope(resource, &resource.scope));
@@ -204,5 +204,5 @@ fn is_revoked(deps: &Deps, token: &Authentic) -> bool {
 fn no_resource() -> Reply {
     let description = "The proxy must say which resource is asked for, and it must be one of this gateway.";
     let body = serde_json::json!({ "error": "access_denied", "error_description": description });
-    Reply { status: 403, body: body.to_string(), ..Reply::ambiguous(description) }
+    Reply { status: 403, body: body.to_string(), reason: "access_denied", ..Reply::ambiguous(description) }
 }

@@ -122,6 +122,24 @@ impl State {
         }
     }
 
+    /// Seconds since the keys were fetched; 0 for keys that were not.
+    pub(super) fn keys_age(&self, now: UnixTime) -> Option<u64> {
+        match &self.keys {
+            KeyState::Inline(_) => Some(0),
+            KeyState::Fetched(cache) => cache.age(now),
+        }
+    }
+
+    /// Seconds since the feed answered; 0 where there is none.
+    pub(super) fn feed_age(&self, now: UnixTime) -> Option<u64> {
+        self.feed.as_ref().map_or(Some(0), |feed| feed.age(now))
+    }
+
+    /// How many revocations are known.
+    pub(super) fn revocations(&self) -> usize {
+        self.feed.as_ref().map_or(0, Feed::len)
+    }
+
     fn has(&self, now: UnixTime, new: &KeySet) -> bool {
         matches!(&self.keys, KeyState::Fetched(cache) if matches!(cache.keys(now), Keys::Usable(old) if old == new))
     }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::Vitals;
 use super::issuers::{Answer, Order, Readiness, State};
 use crate::jwt::{Compact, Expectations, JwtError, TokenType, Unverified, Verified};
 use crate::policy::{Issuer, Policy, Resource};
@@ -14,6 +15,8 @@ use crate::token_cache::{Known, TokenCache};
 pub(super) struct Judge {
     states: Vec<State>,
     cache: TokenCache,
+    hits: u64,
+    misses: u64,
     check: Box<dyn SignatureCheck>,
 }
 
@@ -38,7 +41,7 @@ impl From<JwtError> for Undecided {
 impl Judge {
     pub(super) fn new(policy: &Policy, check: Box<dyn SignatureCheck>) -> Self {
         let states = policy.issuers.iter().map(State::new).collect();
-        Self { states, cache: TokenCache::new(policy.cached_tokens), check }
+        Self { states, cache: TokenCache::new(policy.cached_tokens), hits: 0, misses: 0, check }
     }
 
     pub(super) fn on_tick(&mut self, now: UnixTime) -> Vec<Order> {
@@ -71,8 +74,10 @@ impl Judge {
     ) -> Result<(Rc<Known>, Verified), Undecided> {
         let hash = TokenCache::hash(token);
         let known = if let Some(known) = self.cache.get(&hash) {
+            self.hits = self.hits.wrapping_add(1);
             known
         } else {
+            self.misses = self.misses.wrapping_add(1);
             let known = Rc::new(self.authenticate(issuers, now, token)?);
             self.cache.insert(hash, Rc::clone(&known));
             known
@@ -84,8 +89,22 @@ impl Judge {
         verified.map(|verified| (known, verified))
     }
 
+    pub(super) fn vitals(&self, now: UnixTime) -> Vitals {
+        let oldest = |ages: Vec<Option<u64>>| ages.into_iter().collect::<Option<Vec<u64>>>();
+        let keys = oldest(self.states.iter().map(|state| state.keys_age(now)).collect());
+        let feeds = oldest(self.states.iter().map(|state| state.feed_age(now)).collect());
+        Vitals {
+            keys_age: keys.and_then(|ages| ages.into_iter().max()),
+            revocations_age: feeds.map(|ages| ages.into_iter().max().unwrap_or_default()),
+            revocations: self.states.iter().map(State::revocations).sum(),
+            cached_tokens: self.cache.len(),
+            cache_hits: self.hits,
+            cache_misses: self.misses,
+        }
+    }
+
     /// What is asked of a token each time, however well it is known.
-    fn check_now(
+    pub(super) fn check_now(
         &self,
         issuers: &[Issuer],
         now: UnixTime,
@@ -93,14 +112,14 @@ impl Judge {
         resource: &Resource,
     ) -> Result<Verified, Undecided> {
         let (issuer, state) = self.issuer(issuers, known.issuer)?;
+        let audience = issuer.audience.at(&resource.uri);
+        let expected = Expectations { issuer: &issuer.name, audience, now, leeway: issuer.leeway };
+        let verified = known.token.verify(expected)?;
         let revocations = match state.readiness(now) {
             Readiness::Awaited => return Err(Undecided::Awaited),
             Readiness::Stale => return Err(Undecided::Stale),
             Readiness::Ready { revocations, .. } => revocations,
         };
-        let audience = issuer.audience.at(&resource.uri);
-        let expected = Expectations { issuer: &issuer.name, audience, now, leeway: issuer.leeway };
-        let verified = known.token.verify(expected)?;
         if revocations.is_some_and(|revocations| known.is_killed_by(revocations)) {
             return Err(Undecided::Refused(JwtError::Revoked));
         }

@@ -118,6 +118,12 @@ impl JwksCache {
         }
     }
 
+    /// Seconds since the set was fetched.
+    #[must_use]
+    pub fn age(&self, now: UnixTime) -> Option<u64> {
+        self.current.as_ref().map(|(_, at)| now.since(*at))
+    }
+
     /// Whether a fetch is under way, so that a request with an unknown key may wait for its outcome.
     #[must_use]
     pub const fn is_fetching(&self) -> bool {

@@ -53,3 +53,28 @@ pub enum JwtError {
     #[error("revoked")]
     Revoked,
 }
+
+impl JwtError {
+    /// The reason in one word, for the names of statistics.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::TooLong => "too_long",
+            Self::NotCompact => "not_compact",
+            Self::Header => "header",
+            Self::Algorithm => "algorithm",
+            Self::Type => "type",
+            Self::Extension => "extension",
+            Self::EmbeddedKey => "embedded_key",
+            Self::UnknownKey => "unknown_key",
+            Self::KeyMismatch => "key_mismatch",
+            Self::Signature => "signature",
+            Self::Claims => "claims",
+            Self::Issuer => "issuer",
+            Self::Audience => "audience",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Revoked => "revoked",
+        }
+    }
+}

@@ -1,10 +1,14 @@
 //! The JSON shape of the filter's configuration, and the way from it to a [`Policy`].
 
+use std::rc::Rc;
+
 use serde::Deserialize;
 
 use super::issuer::RawIssuer;
 use super::{Policy, PolicyError, PublicPath, Resource, Waiting};
+use crate::assertion::EdgeKey;
 use crate::json;
+use crate::origins::Origins;
 use crate::resource::ResourceUri;
 
 #[derive(Deserialize)]
@@ -20,6 +24,12 @@ struct RawPolicy {
     max_waiting_requests: Option<usize>,
     #[serde(default)]
     cached_tokens: Option<u64>,
+    #[serde(default)]
+    edge_key: Option<String>,
+    #[serde(default)]
+    allowed_origins: Vec<String>,
+    #[serde(default)]
+    allowed_hosts: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +59,15 @@ pub(super) fn parse(configuration: &[u8]) -> Result<Policy, PolicyError> {
     }
     let resources = raw.resources.into_iter().enumerate().map(|(index, resource)| resource.parse(index));
     let public_paths = raw.public_paths.iter().enumerate().map(|(index, path)| public_path(index, path));
+    let origins = Origins::new(
+        names("$.allowed_origins", raw.allowed_origins, is_origin, "an origin such as https://app.example")?,
+        names(
+            "$.allowed_hosts",
+            raw.allowed_hosts,
+            is_host,
+            "a host such as gateway.example or localhost:*",
+        )?,
+    );
     let cached_tokens = within("$.cached_tokens", raw.cached_tokens, 10_000, 0, 1_000_000)?;
     Ok(Policy {
         issuers,
@@ -57,9 +76,35 @@ pub(super) fn parse(configuration: &[u8]) -> Result<Policy, PolicyError> {
             requests: raw.max_waiting_requests.unwrap_or(1000),
         },
         cached_tokens: usize::try_from(cached_tokens).unwrap_or(usize::MAX),
-        resources: resources.collect::<Result<_, _>>()?,
+        origins,
+        edge_key: raw
+            .edge_key
+            .map(|key| EdgeKey::parse(&key))
+            .transpose()
+            .map_err(|error| wrong("$.edge_key", error))?,
+        resources: resources.map(|resource| resource.map(Rc::new)).collect::<Result<_, _>>()?,
         public_paths: public_paths.collect::<Result<_, _>>()?,
     })
+}
+
+fn names(
+    path: &str,
+    names: Vec<String>,
+    is_right: fn(&str) -> bool,
+    expected: &str,
+) -> Result<Vec<String>, PolicyError> {
+    match names.iter().position(|name| !is_right(name)) {
+        Some(index) => Err(wrong(format!("{path}[{index}]"), format!("expected {expected}"))),
+        None => Ok(names),
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, host)| !scheme.is_empty() && is_host(host))
+}
+
+fn is_host(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:[]*_".contains(&byte))
 }
 
 impl RawResource {

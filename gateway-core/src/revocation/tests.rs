@@ -10,8 +10,8 @@ fn token(jti: &str, user: &str, client: &str, issued_at: u64) -> Facts {
     Facts::parse(claims.to_string().as_bytes(), &ClaimNames::default(), TokenType::AccessToken).unwrap()
 }
 
-fn batch(cursor: &str, snapshot: bool, entries: &str) -> Batch {
-    let text = format!(r#"{{"cursor":"{cursor}","snapshot":{snapshot},"entries":[{entries}]}}"#);
+fn batch(cursor: &str, entries: &str) -> Batch {
+    let text = format!(r#"{{"cursor":"{cursor}","snapshot":true,"entries":[{entries}]}}"#);
     Batch::parse(text.as_bytes()).unwrap()
 }
 
@@ -25,7 +25,6 @@ fn a_token_dies_by_its_id_its_user_or_its_client_and_a_later_one_lives() {
     dead.apply(
         &batch(
             "e-3",
-            true,
             r#"{"jti":"t1","expires_at":1900000},{"sub":"u1","issued_before":500,"expires_at":1900000},
                {"client_id":"c1","issued_before":700,"expires_at":1900000}"#,
         ),
@@ -50,16 +49,13 @@ fn a_token_dies_by_its_id_its_user_or_its_client_and_a_later_one_lives() {
 }
 
 #[test]
-fn entries_are_forgotten_when_what_they_kill_has_expired_and_a_snapshot_replaces_all() {
+fn entries_are_forgotten_when_what_they_kill_has_expired_and_a_snapshot_brings_none_back_to_life() {
     let mut dead = Revocations::default();
-    dead.apply(
-        &batch("e-1", false, r#"{"jti":"t1","expires_at":1000010},{"jti":"t2","expires_at":1000020}"#),
-        NOW,
-    );
+    dead.apply(&batch("e-1", r#"{"jti":"t1","expires_at":1000010},{"jti":"t2","expires_at":1000020}"#), NOW);
     dead.purge(NOW.plus(10));
     assert_eq!(dead.len(), 1);
-    dead.apply(&batch("e-1", true, ""), NOW);
-    assert!(dead.is_empty());
+    dead.apply(&batch("e-1", ""), NOW);
+    assert_eq!(dead.len(), 1);
 }
 
 #[test]
@@ -71,7 +67,7 @@ fn a_feed_that_grows_too_long_makes_everybody_sign_in_again_instead_of_growing()
                 .unwrap()
         })
         .collect();
-    dead.apply(&Batch { cursor: "e-1".to_owned(), snapshot: true, entries }, NOW);
+    dead.apply(&Batch { cursor: "e-1".to_owned(), more: false, entries }, NOW);
     assert_eq!(dead.len(), 0);
     assert!(dead.kill(&token("unknown", "u", "c", NOW.as_secs() - 1)));
     assert!(!dead.kill(&token("new", "u", "c", NOW.as_secs())));
@@ -109,7 +105,7 @@ fn the_feed_asks_for_everything_first_and_goes_on_where_it_was() {
     let mut feed = Feed::new(FeedLimits::default());
     assert_eq!(feed.on_event(NOW, FeedEvent::Tick), Some(Poll { after: None }));
     assert_eq!(feed.on_event(NOW.plus(1), FeedEvent::Tick), None, "one question at a time");
-    assert_eq!(answered(&mut feed, 2, batch("e-7", true, "")), Some(Poll { after: Some("e-7".to_owned()) }));
+    assert_eq!(answered(&mut feed, 2, batch("e-7", "")), Some(Poll { after: Some("e-7".to_owned()) }));
     assert_eq!(feed.on_event(NOW.plus(31), FeedEvent::Tick), None);
     let given_up = feed.on_event(NOW.plus(32), FeedEvent::Tick);
     assert_eq!(given_up, Some(Poll { after: Some("e-7".to_owned()) }), "after 30 s without any answer");
@@ -119,10 +115,10 @@ fn the_feed_asks_for_everything_first_and_goes_on_where_it_was() {
 fn a_service_that_does_not_wait_is_not_asked_in_a_circle() {
     let mut feed = Feed::new(FeedLimits::default());
     assert!(feed.on_event(NOW, FeedEvent::Tick).is_some());
-    assert!(answered(&mut feed, 0, batch("e-1", true, "")).is_some(), "the long poll begins at once");
-    assert_eq!(answered(&mut feed, 0, batch("e-1", false, "")), None);
+    assert!(answered(&mut feed, 0, batch("e-1", "")).is_some(), "the long poll begins at once");
+    assert_eq!(answered(&mut feed, 0, batch("e-1", "")), None);
     assert!(feed.on_event(NOW.plus(1), FeedEvent::Tick).is_some());
-    let news = batch("e-2", false, r#"{"jti":"t","expires_at":1900000}"#);
+    let news = batch("e-2", r#"{"jti":"t","expires_at":1900000}"#);
     assert!(answered(&mut feed, 1, news).is_some(), "there may be more");
 }
 
@@ -139,18 +135,29 @@ fn c_31_before_the_first_answer_and_past_the_stated_staleness_nothing_can_be_dec
     let mut feed = Feed::new(FeedLimits::default());
     assert!(feed.is_new() && feed.revocations(NOW).is_none());
     assert!(feed.on_event(NOW, FeedEvent::Tick).is_some());
-    assert!(answered(&mut feed, 0, batch("e-1", true, "")).is_some());
+    assert!(answered(&mut feed, 0, batch("e-1", "")).is_some());
     assert!(feed.revocations(NOW.plus(299)).is_some());
     assert!(feed.revocations(NOW.plus(300)).is_none());
-    assert!(answered(&mut feed, 400, batch("e-1", false, "")).is_some());
+    assert!(answered(&mut feed, 400, batch("e-1", "")).is_some());
     assert!(feed.revocations(NOW.plus(400)).is_some(), "it recovers with the next answer");
+}
+
+#[test]
+fn c_31_a_set_of_which_a_part_is_missing_decides_nothing() {
+    let mut feed = Feed::new(FeedLimits::default());
+    assert!(feed.on_event(NOW, FeedEvent::Tick).is_some());
+    let part = Batch { more: true, ..batch("e-1", r#"{"jti":"t1","expires_at":1900000}"#) };
+    assert_eq!(answered(&mut feed, 0, part), Some(Poll { after: Some("e-1".to_owned()) }));
+    assert!(feed.is_new() && feed.revocations(NOW).is_none());
+    assert!(answered(&mut feed, 0, batch("e-2", r#"{"jti":"t2","expires_at":1900000}"#)).is_some());
+    assert_eq!(feed.revocations(NOW).map(Revocations::len), Some(2));
 }
 
 #[test]
 fn the_version_changes_only_when_something_was_revoked() {
     let mut dead = Revocations::default();
-    dead.apply(&batch("e-1", false, ""), NOW);
+    dead.apply(&batch("e-1", ""), NOW);
     assert_eq!(dead.version(), 0);
-    dead.apply(&batch("e-2", false, r#"{"jti":"t","expires_at":1900000}"#), NOW);
+    dead.apply(&batch("e-2", r#"{"jti":"t","expires_at":1900000}"#), NOW);
     assert_eq!(dead.version(), 1);
 }

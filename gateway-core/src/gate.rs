@@ -37,28 +37,35 @@ pub enum Decision<'a> {
 pub struct Forward<'a> {
     /// Headers that are present and must not reach the upstream.
     pub remove: Vec<&'a str>,
-    /// How it got to a protected resource; `None` on a public path.
-    pub passage: Option<Passage>,
+    /// What matters of it until its answer has ended.
+    pub passage: Passage,
     /// Proof for the upstream that the request was decided here: the value of [`crate::assertion::HEADER`].
     pub assertion: Option<String>,
 }
 
-/// How a request got to a protected resource: what matters until its answer has ended.
-#[derive(Debug, Clone)]
+/// What matters of a request that goes on until its answer has ended.
+#[derive(Debug, Clone, Default)]
 pub struct Passage {
+    /// How it got to a protected resource; `None` on a public path.
+    pub admission: Option<Admission>,
+    /// The origin of the web page whose scripts may read the answer.
+    pub page: Option<String>,
+}
+
+/// How a request got to a protected resource.
+#[derive(Debug, Clone)]
+pub struct Admission {
     known: Rc<Known>,
     resource: Rc<Resource>,
     /// The tools that the answer may speak of, when that is not all of them.
     pub only: Option<Allowed>,
-    /// The origin of the web page whose scripts may read the answer.
-    pub page: Option<String>,
 }
 
 impl Forward<'_> {
     /// Headers that tell the upstream who is calling; values are visible ASCII.
     #[must_use]
     pub fn set(&self) -> &[(&'static str, String)] {
-        self.passage.as_ref().map_or(&[], |passage| &passage.known.headers)
+        self.passage.admission.as_ref().map_or(&[], |admission| &admission.known.headers)
     }
 }
 
@@ -118,22 +125,27 @@ impl Gate {
         request: &Request<'a>,
         body: Option<&[u8]>,
     ) -> (Decision<'a>, Option<Order>) {
+        let page = match self.policy.origins.judge(request) {
+            Caller::Foreign => return (Decision::Reply(Reply::foreign_origin()), None),
+            Caller::Program => None,
+            Caller::Page(origin) => Some(origin),
+        };
         let resource = match self.policy.access(request.path) {
             Access::Nothing => return (Decision::Reply(Reply::nothing_here()), None),
-            Access::Public => return (Decision::Forward(as_stranger(request)), None),
-            Access::Protected(resource) => Rc::clone(resource),
+            Access::Public => None,
+            Access::Protected(resource) => Some(Rc::clone(resource)),
         };
-        match self.policy.origins.judge(request) {
-            Caller::Foreign => (Decision::Reply(Reply::foreign_origin()), None),
-            Caller::Program => self.admit(now, &resource, request, body),
-            Caller::Page(origin) if request.is_preflight() => {
-                let headers = origins::preflight(origin, request.preflight_headers);
-                (Decision::Reply(Reply::preflight(headers)), None)
-            }
-            Caller::Page(origin) => {
-                let (decision, order) = self.admit(now, &resource, request, body);
-                (decision.readable_by(origin), order)
-            }
+        if let Some(origin) = page.filter(|_| request.is_preflight()) {
+            let headers = origins::preflight(origin, request.preflight_headers);
+            return (Decision::Reply(Reply::preflight(headers)), None);
+        }
+        let (decision, order) = match resource {
+            None => (Decision::Forward(as_stranger(request)), None),
+            Some(resource) => self.admit(now, &resource, request, body),
+        };
+        match page {
+            None => (decision, order),
+            Some(origin) => (decision.readable_by(origin), order),
         }
     }
 
@@ -153,8 +165,8 @@ impl Gate {
         };
         match self.judge.verify(&self.policy.issuers, now, token, resource) {
             Ok((known, verified)) => {
-                let passage = Passage { known, resource: Rc::clone(resource), only: None, page: None };
-                (self.vouched(now, request, permit(request, body, passage, &verified)), None)
+                let admission = Admission { known, resource: Rc::clone(resource), only: None };
+                (self.vouched(now, request, permit(request, body, admission, &verified)), None)
             }
             Err(Undecided::Refused(why)) => (refused(why), None),
             Err(Undecided::Stale) => (Decision::Reply(Reply::cannot_decide_yet()), None),
@@ -184,8 +196,8 @@ impl Gate {
     /// Whether a request that was let through would be let through now: asked while its answer is a stream (H-10).
     /// Keys and revocations that are merely late end nothing that has begun.
     #[must_use]
-    pub fn is_still_good(&self, now: UnixTime, passage: &Passage) -> bool {
-        let checked = self.judge.check_now(&self.policy.issuers, now, &passage.known, &passage.resource);
+    pub fn is_still_good(&self, now: UnixTime, admission: &Admission) -> bool {
+        let checked = self.judge.check_now(&self.policy.issuers, now, &admission.known, &admission.resource);
         !matches!(checked, Err(Undecided::Refused(_)))
     }
 
@@ -211,7 +223,7 @@ impl Decision<'_> {
     fn readable_by(self, origin: &str) -> Self {
         match self {
             Self::Forward(Forward { remove, passage, assertion }) => {
-                let passage = passage.map(|passage| Passage { page: Some(origin.to_owned()), ..passage });
+                let passage = Passage { page: Some(origin.to_owned()), ..passage };
                 Self::Forward(Forward { remove, passage, assertion })
             }
             Self::Reply(reply) => Self::Reply(reply.readable_by(origin)),
@@ -222,19 +234,23 @@ impl Decision<'_> {
 
 /// A public path: nobody is signed in here, so nobody may claim to be.
 fn as_stranger<'a>(request: &Request<'a>) -> Forward<'a> {
-    Forward { remove: request.identity_claims().to_vec(), passage: None, assertion: None }
+    Forward { remove: request.identity_claims().to_vec(), ..Forward::default() }
 }
 
 fn permit<'a>(
     request: &Request<'a>,
     body: Option<&[u8]>,
-    passage: Passage,
+    admission: Admission,
     token: &Verified,
 ) -> Decision<'a> {
     let mut remove = [request.credentials(), request.identity_claims()].concat();
-    let resource = &passage.resource;
+    let forward = |remove, admission| {
+        let passage = Passage { admission: Some(admission), page: None };
+        Decision::Forward(Forward { remove, passage, assertion: None })
+    };
+    let resource = &admission.resource;
     if token.scopes().covers(&resource.scope) {
-        return Decision::Forward(Forward { remove, passage: Some(passage), assertion: None });
+        return forward(remove, admission);
     }
     let Some(allowed) = Allowed::of(token.scopes(), resource) else {
         return Decision::Reply(Reply::insufficient_scope(resource, &resource.scope));
@@ -243,8 +259,7 @@ fn permit<'a>(
         Judgement::Allowed => {
             // A compressed answer could not be read, and what it must not name not be taken out.
             remove.extend(request.accepts_encodings().then_some("accept-encoding"));
-            let passage = Some(Passage { only: Some(allowed), ..passage });
-            Decision::Forward(Forward { remove, passage, assertion: None })
+            forward(remove, Admission { only: Some(allowed), ..admission })
         }
         Judgement::NeedsBody => Decision::ReadBody,
         Judgement::Refused(reply) => Decision::Reply(reply),

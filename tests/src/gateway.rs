@@ -196,6 +196,12 @@ impl Gateway {
         envoy_stat(self.stack.settings().admin_bind, name).await
     }
 
+    /// What a Prometheus server would scrape.
+    pub async fn prometheus(&self) -> String {
+        let url = format!("http://{}/stats/prometheus", self.stack.settings().admin_bind);
+        reqwest::get(url).await.expect("the admin interface").text().await.expect("statistics")
+    }
+
     /// Stops everything and waits until it is gone; gives all that its programs logged.
     pub async fn stop(self) -> String {
         self.stack.stop().await;

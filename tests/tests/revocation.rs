@@ -1,10 +1,14 @@
 //! What was revoked is dead at the edge, at once, without a call for each request.
 
-use gateway_e2e::forge::Forge;
+use std::time::Duration;
+
+use gateway_core::time::UnixTime;
+use gateway_e2e::forge::{Forge, now};
 use gateway_e2e::gateway::Gateway;
 use gateway_e2e::oauth::OAuthClient;
 use gateway_e2e::raw;
 use gateway_e2e::upstream::Recorder;
+use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 /// Ids of tokens, in the form that the auth service gives them.
@@ -64,6 +68,52 @@ async fn c_01_a_replayed_code_kills_the_access_token_that_came_from_it() {
     let (replayed, error): (u16, Value) = client.token_request(&exchange).await;
     assert_eq!((replayed, &error["error"]), (400, &json!("invalid_grant")));
     until_refused(&gateway, access_token).await;
+    gateway.stop().await;
+}
+
+/// Opens the stream of a new session.
+async fn open_stream(gateway: &Gateway, token: &str) -> Response {
+    let client = Client::new();
+    let with_headers = |request: RequestBuilder| {
+        request.bearer_auth(token).header("accept", "application/json, text/event-stream")
+    };
+    let initialize = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" },
+    }});
+    let opened = with_headers(client.post(gateway.url("/time/mcp"))).json(&initialize).send().await;
+    let opened = opened.expect("an answer");
+    let session = opened.headers()["mcp-session-id"].to_str().expect("visible ASCII").to_owned();
+    let stream =
+        with_headers(client.get(gateway.url("/time/mcp"))).header("mcp-session-id", session).send().await;
+    let stream = stream.expect("an answer");
+    assert_eq!(stream.status(), 200);
+    stream
+}
+
+/// Reads until the edge ends the stream, in whatever way.
+async fn until_cut(mut stream: Response) {
+    while let Ok(Some(_)) = stream.chunk().await {}
+}
+
+#[tokio::test]
+async fn h_10_streams_end_when_their_token_is_revoked_or_expires_and_others_go_on() {
+    let gateway = Gateway::builder().with("TOKEN_LEEWAY_SECONDS", "60").start().await;
+    let forge = Forge::of(&gateway, "time");
+    let revoked = forge.with(|claims| claims.jti = IDS[0].to_owned());
+    let bystander = forge.with(|claims| claims.jti = IDS[1].to_owned());
+    // Eight seconds of its life are left, of which one goes into opening the stream.
+    let expiring = forge.with(|claims| {
+        claims.jti = IDS[2].to_owned();
+        claims.exp = UnixTime::from_secs(now().as_secs().saturating_sub(52));
+    });
+    let mut others = open_stream(&gateway, &bystander).await;
+    until_cut(open_stream(&gateway, &expiring).await).await;
+
+    let stream = open_stream(&gateway, &revoked).await;
+    gateway.revoke(&json!({ "jti": IDS[0] })).await;
+    until_cut(stream).await;
+    let silence = tokio::time::timeout(Duration::from_millis(1), others.chunk()).await;
+    assert!(!matches!(silence, Ok(Ok(None) | Err(_))), "the bystander's stream is still open");
     gateway.stop().await;
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway_core::gate::{Answer, Decision, Gate, Order, Passage};
+use gateway_core::gate::{Admission, Answer, Decision, Gate, Order, Passage};
 use gateway_core::parking::Parking;
 use gateway_core::policy::Policy;
 use gateway_core::reply::Reply;
@@ -20,8 +20,8 @@ use crate::tally::Tally;
 /// What became of a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Outcome {
-    /// It goes on, to a protected resource if there is a passage.
-    Forwarded(Option<Passage>),
+    /// It goes on.
+    Forwarded(Passage),
     /// It was answered.
     Answered,
     /// It is held back: it waits for keys, or for the rest of its body.
@@ -46,7 +46,7 @@ pub(crate) struct Filter {
     /// How requests that were let go after they waited got through: their contexts ask for it when the answer comes.
     released: BTreeMap<u32, Passage>,
     /// Answers that are streams: they end when their token does.
-    streams: BTreeMap<u32, Passage>,
+    streams: BTreeMap<u32, Admission>,
     streams_checked_at: UnixTime,
     tally: Tally,
     calls: Calls,
@@ -155,8 +155,8 @@ impl Filter {
     }
 
     /// The answer of `context` is a stream.
-    pub(crate) fn watch(&mut self, context: u32, passage: Passage) {
-        self.streams.insert(context, passage);
+    pub(crate) fn watch(&mut self, context: u32, admission: Admission) {
+        self.streams.insert(context, admission);
     }
 
     /// The answer of `context` has ended.
@@ -168,8 +168,9 @@ impl Filter {
     fn check_streams(&mut self, now: UnixTime) -> Result<(), Refused> {
         self.streams_checked_at = now;
         let gate = &self.gate;
-        let over =
-            |(context, passage): (&u32, &Passage)| (!gate.is_still_good(now, passage)).then_some(*context);
+        let over = |(context, admission): (&u32, &Admission)| {
+            (!gate.is_still_good(now, admission)).then_some(*context)
+        };
         let over: Vec<u32> = self.streams.iter().filter_map(over).collect();
         for context in over {
             self.streams.remove(&context);
@@ -209,7 +210,7 @@ impl Filter {
             if host::enter(context).is_err() {
                 self.forget(context);
             } else if let Outcome::Forwarded(passage) = self.decide(context)? {
-                self.released.extend(passage.map(|passage| (context, passage)));
+                self.released.insert(context, passage);
                 host::resume()?;
             }
         }

@@ -1,9 +1,9 @@
 //! The context of one request.
 
-use gateway_core::gate::Passage;
+use gateway_core::gate::{Admission, Passage};
 use gateway_core::origins;
 use gateway_core::reply::Reply;
-use gateway_core::tools::{Narrowed, Narrowing};
+use gateway_core::tools::{Allowed, Narrowed, Narrowing};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
@@ -16,14 +16,14 @@ use crate::root::Shared;
 pub(crate) struct Http {
     context: u32,
     shared: Shared,
-    /// How the request got to a protected resource.
-    passage: Option<Passage>,
-    narrowing: Option<Narrowing>,
+    passage: Passage,
+    /// How the answer is taken apart, and the tools that it may speak of.
+    narrowing: Option<(Narrowing, Allowed)>,
 }
 
 impl Http {
-    pub(crate) const fn new(context: u32, shared: Shared) -> Self {
-        Self { context, shared, passage: None, narrowing: None }
+    pub(crate) fn new(context: u32, shared: Shared) -> Self {
+        Self { context, shared, passage: Passage::default(), narrowing: None }
     }
 
     /// Runs `work` on the state of the VM. There is none before a configuration was accepted: nothing passes.
@@ -58,24 +58,30 @@ impl Http {
     }
 
     /// How the answer has to be treated, by its headers.
-    fn begin_answer(&mut self) -> Result<Action, Refused> {
+    fn begin_answer(&mut self, is_whole: bool) -> Result<Action, Refused> {
         let released =
             self.shared.borrow_mut().as_mut().and_then(|filter| filter.take_released(self.context));
-        self.passage = self.passage.take().or(released);
-        let Some(passage) = &self.passage else { return Ok(Action::Continue) };
-        if let Some(page) = &passage.page {
+        if let Some(passage) = released {
+            self.passage = passage;
+        }
+        if let Some(page) = &self.passage.page {
             for (name, value) in origins::readable_by(page) {
                 host::set_response_header(name, &value)?;
             }
         }
+        match self.passage.admission.take() {
+            Some(admission) if !is_whole => self.begin_body(admission),
+            Some(_) | None => Ok(Action::Continue),
+        }
+    }
+
+    fn begin_body(&mut self, admission: Admission) -> Result<Action, Refused> {
         let content_type = host::response_header("content-type")?;
         let is_stream = content_type.as_ref().is_some_and(|kind| kind.starts_with(b"text/event-stream"));
         if is_stream && let Some(filter) = self.shared.borrow_mut().as_mut() {
-            filter.watch(self.context, passage.clone());
+            filter.watch(self.context, admission.clone());
         }
-        if passage.only.is_none() {
-            return Ok(Action::Continue);
-        }
+        let Some(only) = admission.only else { return Ok(Action::Continue) };
         let encoding = host::response_header("content-encoding")?;
         let Ok(narrowing) = Narrowing::of(content_type.as_deref(), encoding.as_deref()) else {
             host::reply(&Reply::odd_answer())?;
@@ -86,13 +92,12 @@ impl Http {
             // Its length will be another one.
             host::remove_response_header("content-length")?;
         }
-        self.narrowing = Some(narrowing);
+        self.narrowing = Some((narrowing, only));
         Ok(if hold { Action::Pause } else { Action::Continue })
     }
 
     fn narrow(&mut self, size: usize, is_end: bool) -> Result<Action, Refused> {
-        let only = self.passage.as_ref().and_then(|passage| passage.only.as_ref());
-        let (Some(only), Some(narrowing)) = (only, &mut self.narrowing) else { return Ok(Action::Continue) };
+        let Some((narrowing, only)) = &mut self.narrowing else { return Ok(Action::Continue) };
         if matches!(narrowing, Narrowing::Untouched) {
             return Ok(Action::Continue);
         }
@@ -143,10 +148,7 @@ impl HttpContext for Http {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        if end_of_stream {
-            return Action::Continue;
-        }
-        Self::or_cut(self.begin_answer())
+        Self::or_cut(self.begin_answer(end_of_stream))
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {

@@ -301,6 +301,7 @@ fn h_13_a_page_reads_the_challenge_and_a_foreign_one_gets_nothing() {
     let configuration = json!({
         "issuers": [{ "issuer": ISSUER, "jwks": { "inline": { "keys": [key.public_jwk()] } } }],
         "resources": [{ "uri": TIME, "scope": "mcp:time" }],
+        "public_paths": ["/token"],
         "allowed_origins": ["https://app.example"],
     });
     let mut gate =

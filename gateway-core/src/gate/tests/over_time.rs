@@ -26,15 +26,17 @@ fn h_10_a_stream_ends_with_its_token_and_not_because_keys_are_late() {
     assert!(gate.on_answer(NOW, &FEED(None), revoked("e-1", &json!([]))).is_some());
     let request = [(":path", "/time/mcp"), ("authorization", token.as_str())];
     let request = Request::read(request.map(|(name, value)| (name, value.as_bytes()))).unwrap();
-    let Decision::Forward(Forward { passage: Some(passage), .. }) = gate.decide(NOW, &request, None).0 else {
+    let Decision::Forward(Forward { passage: Passage { admission: Some(admission), .. }, .. }) =
+        gate.decide(NOW, &request, None).0
+    else {
         panic!()
     };
-    assert!(gate.is_still_good(NOW.plus(929), &passage), "within the leeway, though the feed is stale");
-    assert!(!gate.is_still_good(NOW.plus(930), &passage));
+    assert!(gate.is_still_good(NOW.plus(929), &admission), "within the leeway, though the feed is stale");
+    assert!(!gate.is_still_good(NOW.plus(930), &admission));
     let entries =
         json!([{ "sub": "local:ada", "issued_before": NOW.as_secs(), "expires_at": NOW.as_secs() + 900 }]);
     assert!(gate.on_answer(NOW, &FEED(Some("e-1")), revoked("e-2", &entries)).is_some());
-    assert!(!gate.is_still_good(NOW, &passage));
+    assert!(!gate.is_still_good(NOW, &admission));
 }
 
 const FEED: fn(Option<&str>) -> Order = |after| Order::Revocations(0, after.map(str::to_owned));

@@ -180,14 +180,13 @@ impl Gate {
 
     /// The same decision, with the proof that it was made here, if there is a key to prove it with.
     fn vouched<'a>(&self, now: UnixTime, request: &Request<'a>, decision: Decision<'a>) -> Decision<'a> {
-        let (Decision::Forward(forward), Some(key)) = (&decision, &self.policy.edge_key) else {
-            return decision;
-        };
+        let Some(key) = &self.policy.edge_key else { return decision };
+        let Decision::Forward(forward) = decision else { return decision };
         let identity = forward.set().iter().map(|(name, value)| (*name, value.as_bytes()));
         match Assertion::new(request.method, request.authority, request.path, identity) {
             Ok(assertion) => {
-                let proof = Some(assertion.sign(key, now.as_secs()));
-                Decision::Forward(Forward { assertion: proof, ..forward.clone() })
+                let assertion = Some(assertion.sign(key, now.as_secs()));
+                Decision::Forward(Forward { assertion, ..forward })
             }
             Err(_) => Decision::Reply(Reply::ambiguous("The request cannot be vouched for.")),
         }

@@ -13,29 +13,37 @@ use crate::host::{self, Metric, Refused};
 /// What was counted since the last publication, and the metrics that exist already.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    counts: BTreeMap<String, u64>,
+    /// By server, then by era and outcome: counting allocates nothing once a server is known.
+    counts: BTreeMap<String, BTreeMap<(&'static str, &'static str), u64>>,
     metrics: BTreeMap<String, u32>,
     published: Vitals,
 }
 
 impl Tally {
     /// Counts one decided request: by server, era and what became of it.
-    pub(crate) fn count(&mut self, policy: &Policy, request: &Request<'_>, outcome: &str) {
+    pub(crate) fn count(&mut self, policy: &Policy, request: &Request<'_>, outcome: &'static str) {
         let server = policy.server_at(request.path);
         let era = match (request.mcp.version, request.mcp.session) {
             (Some(b"2026-07-28"), None) => "modern",
             (None, None) => "unknown",
             (Some(_), _) | (None, Some(_)) => "legacy",
         };
-        let name = format!("mcp_edge.requests.server.{server}.era.{era}.outcome.{outcome}");
-        let count = self.counts.entry(name).or_default();
-        *count = count.wrapping_add(1);
+        if !self.counts.contains_key(server) {
+            self.counts.insert(server.to_owned(), BTreeMap::new());
+        }
+        if let Some(counts) = self.counts.get_mut(server) {
+            let count = counts.entry((era, outcome)).or_default();
+            *count = count.wrapping_add(1);
+        }
     }
 
     /// Publishes what was counted, and how the gate goes.
     pub(crate) fn publish(&mut self, vitals: Vitals) -> Result<(), Refused> {
-        for (name, count) in std::mem::take(&mut self.counts) {
-            self.increment(&name, count)?;
+        for (server, counts) in std::mem::take(&mut self.counts) {
+            for ((era, outcome), count) in counts {
+                let name = format!("mcp_edge.requests.server.{server}.era.{era}.outcome.{outcome}");
+                self.increment(&name, count)?;
+            }
         }
         let before = std::mem::replace(&mut self.published, vitals);
         self.increment("mcp_edge.token_cache.hits", vitals.cache_hits.wrapping_sub(before.cache_hits))?;

@@ -17,6 +17,31 @@ setup:
 wasm:
     @cargo build --locked --package wasm-filter --target wasm32-wasip1 --profile wasm
 
+# Build the filter twice from nothing and compare: prints its SHA-256 and size, and leaves it in target/wasm-hash/
+wasm-hash:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    # Panic messages name source files; those of dependencies lie in Cargo's home, which differs from machine to machine.
+    home="${CARGO_HOME:-$HOME/.cargo}"
+    export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="--remap-path-prefix=$home=/cargo"
+    out="$PWD/target/wasm-hash"
+    rm -rf "$out"
+    mkdir -p "$out/sources" "$out/elsewhere"
+    # Two copies of the same sources, at paths of different length.
+    git ls-files -z | tar --create --null --files-from=- | tar --extract --directory "$out/sources"
+    cp -r "$out/sources" "$out/elsewhere/copy"
+    for folder in "$out/sources" "$out/elsewhere/copy"; do
+        (cd "$folder" && CARGO_TARGET_DIR="$folder/target" cargo build --quiet --locked --package wasm-filter --target wasm32-wasip1 --profile wasm)
+    done
+    built=target/wasm32-wasip1/wasm/wasm_filter.wasm
+    one=$(sha256sum <"$out/sources/$built") two=$(sha256sum <"$out/elsewhere/copy/$built")
+    if [ "$one" != "$two" ]; then echo "not reproducible: ${one%% *} and ${two%% *}" >&2; exit 1; fi
+    if grep --quiet --text --fixed-strings "$home" "$out/sources/$built"; then echo "it names $home" >&2; exit 1; fi
+    mv "$out/sources/$built" "$out/mcp-edge.wasm"
+    rm -rf "$out/sources" "$out/elsewhere"
+    echo "sha256 ${one%% *}"
+    echo "BENCH wasm.size_kib $((($(stat --format %s "$out/mcp-edge.wasm") + 1023) / 1024))"
+
 # Compile everything that `run` starts
 build: wasm
     @cargo build --locked --release --package auth-service --package stdio-bridge --package launcher

@@ -12,10 +12,10 @@ use gateway_core::jwt::sign::SigningKey;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::Failure;
 use crate::envoy::free_addresses;
 use crate::load::Client;
 use crate::tokens::{ISSUER, Key, PATH};
+use crate::{Failure, pin};
 
 /// A running auth service. Dropping it kills it.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ pub(crate) struct AuthService {
 }
 
 impl AuthService {
-    /// Starts it on the generator's core: the worker keeps its own.
-    pub(crate) fn start(root: &Path) -> Result<Self, Failure> {
+    /// Starts it on `core`.
+    pub(crate) fn start(root: &Path, core: usize) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         let [address, internal] = free_addresses()?;
         let mcp_config = folder.path().join("mcp.json");
@@ -48,7 +48,10 @@ impl AuthService {
         if !command("init").status()?.success() {
             return Err("auth-service init failed".into());
         }
-        let service = Self { child: command("serve").spawn()?, address, folder };
+        pin::to(core)?;
+        let child = command("serve").spawn();
+        pin::to(pin::REST)?;
+        let service = Self { child: child?, address, folder };
         let request = b"GET /jwks.json HTTP/1.1\r\nhost: localhost\r\n\r\n";
         for _ in 0..200 {
             if Client::connect(address).and_then(|mut client| client.ask(request)).ok() == Some(200) {

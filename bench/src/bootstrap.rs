@@ -17,12 +17,31 @@ pub(crate) struct Listener {
     pub(crate) filters: Vec<Value>,
 }
 
-/// The whole bootstrap.
+/// What the listeners do beside their filters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// As little as possible: filters stand out most.
+    Bare,
+    /// What the gateway's own listener (`envoy/envoy.yaml`) does: request ids, normalisation, limits, an access log.
+    Gateway,
+}
+
+/// The whole bootstrap, of bare listeners.
 pub(crate) fn of(admin: SocketAddr, listeners: &[Listener], clusters: &[(&str, SocketAddr)]) -> Value {
+    shaped(Shape::Bare, admin, listeners, clusters)
+}
+
+/// The whole bootstrap.
+pub(crate) fn shaped(
+    shape: Shape,
+    admin: SocketAddr,
+    listeners: &[Listener],
+    clusters: &[(&str, SocketAddr)],
+) -> Value {
     json!({
         "admin": { "address": address(admin) },
         "static_resources": {
-            "listeners": listeners.iter().map(listener).collect::<Vec<_>>(),
+            "listeners": listeners.iter().map(|one| listener(shape, one)).collect::<Vec<_>>(),
             "clusters": clusters.iter().map(|(name, at)| cluster(name, *at)).collect::<Vec<_>>(),
         },
     })
@@ -44,7 +63,7 @@ fn cluster(name: &str, at: SocketAddr) -> Value {
     })
 }
 
-fn listener(listener: &Listener) -> Value {
+fn listener(shape: Shape, listener: &Listener) -> Value {
     let mut filters = listener.filters.clone();
     filters.push(json!({
         "name": "envoy.filters.http.router",
@@ -54,24 +73,73 @@ fn listener(listener: &Listener) -> Value {
         "match": { "prefix": "/" },
         "direct_response": { "status": 200, "body": { "inline_string": "ok" } },
     });
+    let mut manager = json!({
+        "@type": format!("{API}.network.http_connection_manager.v3.HttpConnectionManager"),
+        "stat_prefix": listener.name,
+        "http_filters": filters,
+        "route_config": {
+            "name": listener.name,
+            "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": [answer] }],
+        },
+    });
+    if let (Shape::Gateway, Some(all), Value::Object(more)) =
+        (shape, manager.as_object_mut(), like_the_gateway())
+    {
+        all.extend(more);
+    }
     json!({
         "name": listener.name,
         "address": address(listener.address),
         "filter_chains": [{ "filters": [{
             "name": "envoy.filters.network.http_connection_manager",
-            "typed_config": {
-                "@type": format!("{API}.network.http_connection_manager.v3.HttpConnectionManager"),
-                "stat_prefix": listener.name,
-                "codec_type": "HTTP1",
-                "use_remote_address": true,
-                "normalize_path": true,
-                "http_filters": filters,
-                "route_config": {
-                    "name": listener.name,
-                    "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": [answer] }],
-                },
-            },
+            "typed_config": manager,
         }] }],
+    })
+}
+
+/// The settings of `envoy/envoy.yaml`; its access log, to nowhere.
+fn like_the_gateway() -> Value {
+    json!({
+        "codec_type": "AUTO",
+        "server_header_transformation": "PASS_THROUGH",
+        "generate_request_id": true,
+        "normalize_path": true,
+        "merge_slashes": true,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "use_remote_address": true,
+        "common_http_protocol_options": {
+            "headers_with_underscores_action": "REJECT_REQUEST", "max_headers_count": 100, "idle_timeout": "3600s",
+        },
+        "max_request_headers_kb": 96,
+        "request_headers_timeout": "10s",
+        "request_timeout": "60s",
+        "stream_idle_timeout": "0s",
+        "access_log": [{
+            "name": "envoy.access_loggers.file",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                "path": "/dev/null",
+                "log_format": { "json_format": {
+                    "time": "%START_TIME%",
+                    "request_id": "%REQ(X-REQUEST-ID)%",
+                    "client_ip": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+                    "method": "%REQ(:METHOD)%",
+                    "path": "%PATH(NQ:PATH)%",
+                    "status": "%RESPONSE_CODE%",
+                    "details": "%RESPONSE_CODE_DETAILS%",
+                    "flags": "%RESPONSE_FLAGS%",
+                    "duration_ms": "%DURATION%",
+                    "bytes_in": "%BYTES_RECEIVED%",
+                    "bytes_out": "%BYTES_SENT%",
+                    "user": "%REQ(X-USER-ID)%",
+                    "client": "%REQ(X-CLIENT-ID)%",
+                    "token": "%REQ(X-TOKEN-ID)%",
+                    "mcp_version": "%REQ(MCP-PROTOCOL-VERSION)%",
+                    "mcp_method": "%REQ(MCP-METHOD)%",
+                    "upstream": "%UPSTREAM_CLUSTER%",
+                } },
+            },
+        }],
     })
 }
 

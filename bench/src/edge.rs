@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::bootstrap::Listener;
+use crate::load::Client;
 use crate::report::say;
 use crate::tokens::{Issuer, PATH};
 use crate::{Failure, pin};
@@ -40,6 +42,9 @@ pub(crate) fn run(only: &[&str]) -> Result<(), Failure> {
     if let ["compare", builds @ ..] = only {
         return hits::compare(&bench, &builds.iter().map(PathBuf::from).collect::<Vec<_>>());
     }
+    if let ["compare-cold", builds @ ..] = only {
+        return cold::compare(&bench, &builds.iter().map(PathBuf::from).collect::<Vec<_>>());
+    }
     let wants = |part: &str| only.is_empty() || only.contains(&part);
     if wants("hits") {
         hits::measure(&bench)?;
@@ -67,4 +72,10 @@ fn get(token: &str) -> Vec<u8> {
          authorization: Bearer {token}\r\n\r\n"
     )
     .into_bytes()
+}
+
+/// A listener that lets anybody pass has nothing to be measured for.
+fn refuses_bad_tokens(listener: &Listener) -> Result<(), Failure> {
+    let status = Client::connect(listener.address)?.ask(&get("a.b.c"))?;
+    if status == 401 { Ok(()) } else { Err(format!("{}: a bad token got {status}", listener.name).into()) }
 }

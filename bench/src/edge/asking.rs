@@ -5,30 +5,36 @@ use std::time::Duration;
 
 use super::rounds::Variant;
 use super::{Bench, get};
-use crate::Failure;
 use crate::auth::AuthService;
 use crate::bootstrap::{self, Listener, ext_authz, ours};
 use crate::envoy::{Envoy, free_address};
 use crate::report::{figure, say, skipped};
 use crate::tokens::{ISSUER, SCOPE, claims};
+use crate::{Failure, pin};
 
 const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(400);
-const NAME: &str = "edge.hit_vs_ext_authz";
 
 pub(super) fn measure(bench: &Bench) -> Result<(), Failure> {
     say("ext_authz: one ES256 token, our filter beside a call to /verify of our auth service");
-    let auth = match AuthService::start(&bench.root) {
+    say("  on one core: what decides shares the worker's processor, as our filter does");
+    measure_on(bench, pin::EDGE, "edge.hit_vs_ext_authz")?;
+    say("  on two cores: the auth service has another core than the worker");
+    measure_on(bench, pin::REST, "edge.hit_vs_ext_authz_two_cores")
+}
+
+fn measure_on(bench: &Bench, core: usize, name: &str) -> Result<(), Failure> {
+    let auth = match AuthService::start(&bench.root, core) {
         Ok(auth) => auth,
         Err(failure) => {
-            skipped(NAME, &failure.to_string());
+            skipped(name, &failure.to_string());
             return Ok(());
         }
     };
     let key = auth.key()?;
     let token = key.token(&claims(SCOPE, "asked"))?;
     if !auth.verifies(&token)? {
-        skipped(NAME, "auth-service has no /verify");
+        skipped(name, "auth-service has no /verify");
         return Ok(());
     }
     let chains = [
@@ -42,6 +48,9 @@ pub(super) fn measure(bench: &Bench) -> Result<(), Failure> {
     let admin = free_address()?;
     let config = bootstrap::of(admin, &listeners, &[("auth-service", auth.address())]);
     let envoy = Envoy::start(&bench.root, &config, admin)?;
+    for listener in &listeners {
+        super::refuses_bad_tokens(listener)?;
+    }
     let request = get(&token);
     let mut variants = listeners
         .iter()
@@ -54,7 +63,7 @@ pub(super) fn measure(bench: &Bench) -> Result<(), Failure> {
     }
     variants.iter().for_each(Variant::tell);
     if let [ours, asking] = variants.as_slice() {
-        figure(NAME, ours.against(asking));
+        figure(name, ours.against(asking));
     }
     Ok(())
 }

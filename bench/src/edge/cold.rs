@@ -1,12 +1,13 @@
 //! Every token new.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::rounds::Variant;
 use super::{Bench, get};
 use crate::Failure;
 use crate::bootstrap::{self, Listener, Native, native, ours};
-use crate::envoy::{Envoy, free_addresses};
+use crate::envoy::{Envoy, free_address, free_addresses};
 use crate::report::{figure, say};
 use crate::tokens::Key;
 
@@ -38,17 +39,55 @@ pub(super) fn measure(bench: &Bench) -> Result<(), Failure> {
     for (name, key) in algorithms {
         let requests = requests(key)?;
         let envoy = Envoy::start(&bench.root, &bootstrap::of(admin, &listeners, &[]), admin)?;
-        let mut ours = Variant::new("our filter", filtered)?;
-        let mut native = Variant::new("jwt_authn, uncached", uncached)?;
-        for (round, requests) in requests.chunks(TOKENS).enumerate() {
-            ours.round(&envoy, requests.iter().map(Vec::as_slice), NO_LIMIT, round > 0)?;
-            native.round(&envoy, requests.iter().map(Vec::as_slice), NO_LIMIT, round > 0)?;
-        }
-        ours.tell();
-        native.tell();
-        figure(name, ours.against(&native));
+        let variants = in_turn(&envoy, &listeners, &requests)?;
+        let [ours, native] = variants.as_slice() else { continue };
+        figure(name, ours.against(native));
     }
     Ok(())
+}
+
+/// Several builds of our filter side by side, the first one as the measure: what a change of it brings.
+pub(super) fn compare(bench: &Bench, builds: &[PathBuf]) -> Result<(), Failure> {
+    let jwks = bench.issuer.jwks();
+    for key in [&bench.issuer.es256, &bench.issuer.rs256, &bench.issuer.eddsa] {
+        let admin = free_address()?;
+        let mut listeners = vec![Listener {
+            name: "jwt_authn, uncached".to_owned(),
+            address: free_address()?,
+            filters: vec![native(Native::Uncached, &jwks)],
+        }];
+        for build in builds {
+            let name = build.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            listeners.push(Listener {
+                address: free_address()?,
+                filters: vec![ours(&name, build, &jwks)],
+                name,
+            });
+        }
+        let requests = requests(key)?;
+        let envoy = Envoy::start(&bench.root, &bootstrap::of(admin, &listeners, &[]), admin)?;
+        let variants = in_turn(&envoy, &listeners, &requests)?;
+        if let [native, all @ ..] = variants.as_slice() {
+            for build in all {
+                build.against(native);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn in_turn(envoy: &Envoy, listeners: &[Listener], requests: &[Vec<u8>]) -> Result<Vec<Variant>, Failure> {
+    let mut variants = listeners
+        .iter()
+        .map(|listener| Variant::new(&listener.name, listener.address))
+        .collect::<Result<Vec<_>, _>>()?;
+    for (round, requests) in requests.chunks(TOKENS).enumerate() {
+        for variant in &mut variants {
+            variant.round(envoy, requests.iter().map(Vec::as_slice), NO_LIMIT, round > 0)?;
+        }
+    }
+    variants.iter().for_each(Variant::tell);
+    Ok(variants)
 }
 
 /// One round more than counts: V8 compiles what is hot in it.

@@ -123,6 +123,12 @@ impl Settings {
             ("DATA_DIR".to_owned(), text(&self.data_dir)),
             ("MCP_CONFIG".to_owned(), text(&self.mcp_config)),
         ]);
+        if !self.allowed_origins.is_empty() {
+            // The bridge knows localhost at any port by itself, and no other wildcard.
+            let exact = self.allowed_origins.iter().filter(|origin| !origin.ends_with(":*"));
+            let exact = exact.map(String::as_str).collect::<Vec<_>>().join(",");
+            env.insert("BRIDGE_ALLOWED_ORIGINS".to_owned(), exact);
+        }
         env.extend(self.edge_key.clone().map(|key| ("EDGE_KEY".to_owned(), key)));
         env.extend(self.extra_env.clone());
         env

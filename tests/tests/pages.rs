@@ -5,6 +5,7 @@ use gateway_e2e::gateway::Gateway;
 use gateway_e2e::raw;
 use gateway_e2e::upstream::Recorder;
 use reqwest::{Client, Method};
+use serde_json::json;
 
 const METADATA: &str = "/.well-known/oauth-protected-resource/time/mcp";
 
@@ -76,5 +77,28 @@ async fn h_13_an_allowed_page_can_ask_first_and_read_the_answers() {
         assert!(exposed.contains("WWW-Authenticate") && exposed.contains("Mcp-Session-Id"), "{exposed}");
     }
     assert_eq!(recorder.heads().len(), 1, "a preflight does not reach the server");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn h_01_an_allowed_page_gets_through_to_the_server_and_nobody_gets_to_it_past_the_edge() {
+    let page = "https://app.example";
+    let mut gateway = Gateway::builder().with("ALLOWED_ORIGINS", page).start().await;
+    let token = Forge::of(&gateway, "time").token();
+    let initialize = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" },
+    }});
+    let post = |url: String| {
+        let request = Client::new().post(url).json(&initialize);
+        request.header("accept", "application/json, text/event-stream").header("origin", page)
+    };
+    let answer = post(gateway.url("/time/mcp")).bearer_auth(token).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["access-control-allow-origin"], page);
+
+    let bridge = format!("http://{}/time/mcp", gateway.stack().settings().bridge_bind);
+    let claimed =
+        post(bridge).header("x-user-id", "local:ada").header("x-client-id", "c").header("x-scopes", "mcp");
+    assert_eq!(claimed.send().await.expect("an answer").status(), 403, "an identity without proof");
     gateway.stop().await;
 }

@@ -99,6 +99,18 @@ pub fn preflight(origin: &str, asked: Option<&[u8]>) -> Vec<(&'static str, Strin
     headers
 }
 
+/// Whether `text` can stand in a list of allowed origins: `https://app.example`, `http://localhost:*`.
+#[must_use]
+pub fn is_origin(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, host)| !scheme.is_empty() && is_host(host))
+}
+
+/// Whether `text` can stand in a list of host names. A `*` means something in the place of a port only.
+pub(crate) fn is_host(text: &str) -> bool {
+    let name = text.strip_suffix(":*").unwrap_or(text);
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:[]_".contains(&byte))
+}
+
 fn is_token(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
@@ -113,6 +125,20 @@ mod tests {
         let origins = Origins::new(origins, text(&["gw.example", "localhost:*"]));
         let all = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
         origins.judge(&Request::read(all).unwrap())
+    }
+
+    #[test]
+    fn what_would_match_nothing_cannot_be_allowed() {
+        for right in
+            ["https://app.example", "http://localhost:*", "https://app.example:8443", "http://[::1]:*"]
+        {
+            assert!(is_origin(right), "{right}");
+        }
+        for wrong in
+            ["app.example", "*", "https://*.example", "https://app.example/", "https://", "https://:*"]
+        {
+            assert!(!is_origin(wrong), "{wrong}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use gateway_core::origins::is_origin;
 use service_kit::public_url::PublicUrl;
 use service_kit::settings::{Mistakes, Reader, Strings};
 
@@ -80,7 +81,7 @@ impl Settings {
             data_dir: path(&mut reader, "DATA_DIR", "data"),
             log_dir: path(&mut reader, "LOG_DIR", "logs"),
             mcp_config: path(&mut reader, "MCP_CONFIG", "mcp.json"),
-            allowed_origins: list(&reader.or("ALLOWED_ORIGINS", String::new(), "origins")),
+            allowed_origins: origins(&mut reader, "ALLOWED_ORIGINS"),
             edge_key: reader.secret("EDGE_KEY"),
             token_leeway,
             envoy_concurrency: reader.optional("ENVOY_CONCURRENCY", "a number of threads, such as 2"),
@@ -135,8 +136,13 @@ impl Settings {
     }
 }
 
-fn list(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+fn origins<S: Strings>(reader: &mut Reader<'_, S>, name: &str) -> Vec<String> {
+    let text = reader.or(name, String::new(), "origins");
+    let all: Vec<&str> = text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
+    if !all.iter().all(|origin| is_origin(origin)) {
+        reader.mistake(name, "expected origins such as https://app.example, separated by commas");
+    }
+    all.into_iter().map(str::to_owned).collect()
 }
 
 fn bind<S: Strings>(reader: &mut Reader<'_, S>, name: &str, port: u16) -> SocketAddr {

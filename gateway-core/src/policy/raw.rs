@@ -8,7 +8,7 @@ use super::issuer::RawIssuer;
 use super::{Policy, PolicyError, PublicPath, Resource, Waiting};
 use crate::assertion::EdgeKey;
 use crate::json;
-use crate::origins::Origins;
+use crate::origins::{Origins, is_host, is_origin};
 use crate::resource::ResourceUri;
 
 #[derive(Deserialize)]
@@ -97,14 +97,6 @@ fn names(
         Some(index) => Err(wrong(format!("{path}[{index}]"), format!("expected {expected}"))),
         None => Ok(names),
     }
-}
-
-fn is_origin(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(scheme, host)| !scheme.is_empty() && is_host(host))
-}
-
-fn is_host(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:[]*_".contains(&byte))
 }
 
 impl RawResource {

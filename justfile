@@ -5,6 +5,11 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 
 wasm := "target/wasm32-wasip1/wasm/wasm_filter.wasm"
 
+# Panic messages name source files. Those of dependencies lie in Cargo's home, which differs from machine to machine; with
+# it replaced, the filter is the same file wherever it is built.
+cargo_home := env("CARGO_HOME", home_directory() / ".cargo")
+export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := "--remap-path-prefix=" + cargo_home + "=/cargo"
+
 # List the recipes
 default:
     @just --list --justfile {{ justfile() }}
@@ -18,12 +23,10 @@ wasm:
     @cargo build --locked --package wasm-filter --target wasm32-wasip1 --profile wasm
 
 # Build the filter twice from nothing and compare: prints its SHA-256 and size, and leaves it in target/wasm-hash/
-wasm-hash:
+wasm-hash: wasm
     #!/usr/bin/env bash
     set -euo pipefail
-    # Panic messages name source files; those of dependencies lie in Cargo's home, which differs from machine to machine.
-    home="${CARGO_HOME:-$HOME/.cargo}"
-    export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="--remap-path-prefix=$home=/cargo"
+    home="{{ cargo_home }}"
     out="$PWD/target/wasm-hash"
     rm -rf "$out"
     mkdir -p "$out/sources" "$out/elsewhere"
@@ -39,6 +42,7 @@ wasm-hash:
     if grep --quiet --text --fixed-strings "$home" "$out/sources/$built"; then echo "it names $home" >&2; exit 1; fi
     mv "$out/sources/$built" "$out/mcp-edge.wasm"
     rm -rf "$out/sources" "$out/elsewhere"
+    cmp "$out/mcp-edge.wasm" {{ wasm }} || { echo "just wasm makes another file" >&2; exit 1; }
     echo "sha256 ${one%% *}"
     echo "BENCH wasm.size_kib $((($(stat --format %s "$out/mcp-edge.wasm") + 1023) / 1024))"
 

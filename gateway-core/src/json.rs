@@ -1,8 +1,10 @@
 //! What serde leaves open when untrusted JSON is read into a struct.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Reads one JSON object and nothing else. (serde would also fill a struct from an array, by position.)
@@ -12,6 +14,42 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(document: &'a [u8]) -> Result<T, se
         serde_json::from_slice(document)
     } else {
         Err(serde_json::Error::custom("expected a JSON object"))
+    }
+}
+
+/// The same for what an operator wrote: a mistake comes with its place, such as `$.issuers[0].jwks`.
+pub(crate) fn located<T: DeserializeOwned>(document: &[u8]) -> Result<T, (String, serde_json::Error)> {
+    let mut deserializer = serde_json::Deserializer::from_slice(document);
+    let read: Result<Object<T>, _> = serde_path_to_error::deserialize(&mut deserializer);
+    let Object(value) = read.map_err(|error| {
+        let path = error.path().to_string();
+        (if path == "." { "$".to_owned() } else { format!("$.{path}") }, error.into_inner())
+    })?;
+    deserializer.end().map_err(|error| ("$".to_owned(), error))?;
+    Ok(value)
+}
+
+/// A struct that is read from an object, never from an array.
+#[derive(Debug, Default)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Whole<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Whole<T> {
+            type Value = T;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(Whole(PhantomData)).map(Self)
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::raw::{within, wrong};
 use super::{AudienceRule, Endpoint, Issuer, KeySource, PolicyError};
+use crate::json::Object;
 use crate::jwks::KeySet;
 use crate::jwks::cache::Limits;
 use crate::jwt::{Algorithm, ClaimNames, TokenType};
@@ -14,19 +15,19 @@ use crate::revocation::FeedLimits;
 #[serde(deny_unknown_fields)]
 pub(super) struct RawIssuer {
     issuer: String,
-    jwks: RawKeys,
+    jwks: Object<RawKeys>,
     #[serde(default)]
     algorithms: Option<Vec<String>>,
     #[serde(default)]
     token_type: Option<String>,
     #[serde(default)]
-    audience: Option<RawAudience>,
+    audience: Option<Object<RawAudience>>,
     #[serde(default)]
-    claims: RawClaims,
+    claims: Object<RawClaims>,
     #[serde(default)]
     leeway_seconds: Option<u64>,
     #[serde(default)]
-    revocations: Option<RawFeed>,
+    revocations: Option<Object<RawFeed>>,
 }
 
 #[derive(Deserialize)]
@@ -94,13 +95,16 @@ impl RawIssuer {
             Some(_) => return Err(wrong(format!("{at}.token_type"), "expected at+jwt or JWT")),
         };
         Ok(Issuer {
-            keys: self.jwks.parse(&format!("{at}.jwks"))?,
+            keys: self.jwks.0.parse(&format!("{at}.jwks"))?,
             algorithms: algorithms(self.algorithms, at)?,
             token_type,
-            audience: self.audience.map_or(Ok(AudienceRule::Resource), |rule| rule.parse(at))?,
-            claims: self.claims.parse(),
+            audience: self.audience.map_or(Ok(AudienceRule::Resource), |Object(rule)| rule.parse(at))?,
+            claims: self.claims.0.parse(),
             leeway: within(&format!("{at}.leeway_seconds"), self.leeway_seconds, 30, 0, 60)?,
-            revocations: self.revocations.map(|feed| feed.parse(&format!("{at}.revocations"))).transpose()?,
+            revocations: self
+                .revocations
+                .map(|Object(feed)| feed.parse(&format!("{at}.revocations")))
+                .transpose()?,
             name: self.issuer,
         })
     }

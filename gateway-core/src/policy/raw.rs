@@ -7,15 +7,15 @@ use serde::Deserialize;
 use super::issuer::RawIssuer;
 use super::{Policy, PolicyError, PublicPath, Resource, Waiting};
 use crate::assertion::EdgeKey;
-use crate::json;
+use crate::json::{self, Object};
 use crate::origins::{Origins, is_host, is_origin};
 use crate::resource::ResourceUri;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawPolicy {
-    issuers: Vec<RawIssuer>,
-    resources: Vec<RawResource>,
+    issuers: Vec<Object<RawIssuer>>,
+    resources: Vec<Object<RawResource>>,
     #[serde(default)]
     public_paths: Vec<String>,
     #[serde(default)]
@@ -42,12 +42,12 @@ struct RawResource {
 }
 
 pub(super) fn parse(configuration: &[u8]) -> Result<Policy, PolicyError> {
-    let raw: RawPolicy = json::object(configuration).map_err(|error| wrong("$", error))?;
+    let raw: RawPolicy = json::located(configuration).map_err(|(path, error)| wrong(path, error))?;
     let issuers = raw
         .issuers
         .into_iter()
         .enumerate()
-        .map(|(index, issuer)| issuer.parse(&format!("$.issuers[{index}]")));
+        .map(|(index, Object(issuer))| issuer.parse(&format!("$.issuers[{index}]")));
     let issuers = issuers.collect::<Result<Vec<_>, _>>()?;
     if issuers.is_empty() {
         return Err(wrong("$.issuers", "expected at least one issuer"));
@@ -57,7 +57,8 @@ pub(super) fn parse(configuration: &[u8]) -> Result<Policy, PolicyError> {
             return Err(wrong(format!("$.issuers[{index}].issuer"), "expected each issuer once"));
         }
     }
-    let resources = raw.resources.into_iter().enumerate().map(|(index, resource)| resource.parse(index));
+    let resources =
+        raw.resources.into_iter().enumerate().map(|(index, Object(resource))| resource.parse(index));
     let public_paths = raw.public_paths.iter().enumerate().map(|(index, path)| public_path(index, path));
     let origins = Origins::new(
         names("$.allowed_origins", raw.allowed_origins, is_origin, "an origin such as https://app.example")?,

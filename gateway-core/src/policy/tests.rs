@@ -54,8 +54,21 @@ fn g_06_and_g_07_every_other_spelling_of_a_path_is_nothing() {
 #[test]
 fn g_11_a_wrong_configuration_names_the_place_and_what_would_be_right() {
     type Edit = fn(&mut serde_json::Value);
-    let cases: [(Edit, &str); 11] = [
-        (|c| c["isuers"] = "x".into(), "$: unknown field `isuers`"),
+    let cases: [(Edit, &str); 15] = [
+        (|c| c["isuers"] = "x".into(), "$.isuers: unknown field `isuers`"),
+        (
+            |c| c["issuers"][0]["jwks"]["clutser"] = "x".into(),
+            "$.issuers[0].jwks.clutser: unknown field `clutser`",
+        ),
+        (
+            |c| c["issuers"][0]["leeway_seconds"] = "1".into(),
+            "$.issuers[0].leeway_seconds: invalid type: string",
+        ),
+        (|c| c["resources"][0] = serde_json::json!(["u", "s"]), "$.resources[0]: invalid type: sequence"),
+        (
+            |c| c["issuers"][0]["jwks"] = serde_json::json!([null, "c", "/p"]),
+            "$.issuers[0].jwks: invalid type: seq",
+        ),
         (|c| c["issuers"] = serde_json::json!([]), "$.issuers: expected at least one issuer"),
         (|c| c["issuers"][0]["issuer"] = "".into(), "$.issuers[0].issuer: expected the issuer"),
         (

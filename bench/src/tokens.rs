@@ -26,7 +26,7 @@ pub(crate) const SCOPE: &str = "mcp:time";
 
 /// A key that signs, with its public half.
 pub(crate) enum Key {
-    /// ES256 and EdDSA: what our auth service signs with.
+    /// ES256 and `EdDSA`: what our auth service signs with.
     Ours(SigningKey),
     /// RS256: what many other issuers sign with.
     Rsa(Box<pkcs1v15::SigningKey<Sha256>>, Value),

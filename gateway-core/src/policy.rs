@@ -168,12 +168,13 @@ impl Policy {
     /// protected path, because clients differ in it.
     #[must_use]
     pub fn access(&self, path: &[u8]) -> Access<'_> {
-        if self.public_paths.iter().any(|public| public.is(path)) {
-            return Access::Public;
-        }
         let bare = path.strip_suffix(b"/").unwrap_or(path);
         let found = self.resources.iter().find(|resource| resource.uri.path().as_bytes() == bare);
-        found.map_or(Access::Nothing, Access::Protected)
+        match found {
+            Some(resource) => Access::Protected(resource),
+            None if self.public_paths.iter().any(|public| public.is(path)) => Access::Public,
+            None => Access::Nothing,
+        }
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) fn parse(configuration: &[u8]) -> Result<Policy, PolicyError> {
         )?,
     );
     let cached_tokens = within("$.cached_tokens", raw.cached_tokens, 10_000, 0, 1_000_000)?;
-    Ok(Policy {
+    let policy = Policy {
         issuers,
         waiting: Waiting {
             seconds: within("$.wait_seconds", raw.wait_seconds, 5, 1, 60)?,
@@ -85,7 +85,26 @@ pub(super) fn parse(configuration: &[u8]) -> Result<Policy, PolicyError> {
             .map_err(|error| wrong("$.edge_key", error))?,
         resources: resources.map(|resource| resource.map(Rc::new)).collect::<Result<_, _>>()?,
         public_paths: public_paths.collect::<Result<_, _>>()?,
-    })
+    };
+    one_meaning_for_each_path(&policy).map(|()| policy)
+}
+
+/// A path that is a resource's is nothing else: not another resource's, and not public.
+fn one_meaning_for_each_path(policy: &Policy) -> Result<(), PolicyError> {
+    for (index, resource) in policy.resources.iter().enumerate() {
+        let path = resource.uri.path();
+        if policy.resources.iter().take(index).any(|other| other.uri.path() == path) {
+            let problem = format!("expected another path than {path}, which a resource before it has");
+            return Err(wrong(format!("$.resources[{index}].uri"), problem));
+        }
+        let spellings = [path.to_owned(), format!("{path}/")];
+        let is_its_own = |public: &PublicPath| spellings.iter().any(|path| public.is(path.as_bytes()));
+        if let Some(public) = policy.public_paths.iter().position(is_its_own) {
+            let problem = format!("expected no path of a resource: {path} would be open to everyone");
+            return Err(wrong(format!("$.public_paths[{public}]"), problem));
+        }
+    }
+    Ok(())
 }
 
 fn names(

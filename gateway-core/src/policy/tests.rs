@@ -54,7 +54,7 @@ fn g_06_and_g_07_every_other_spelling_of_a_path_is_nothing() {
 #[test]
 fn g_11_a_wrong_configuration_names_the_place_and_what_would_be_right() {
     type Edit = fn(&mut serde_json::Value);
-    let cases: [(Edit, &str); 15] = [
+    let cases: [(Edit, &str); 18] = [
         (|c| c["isuers"] = "x".into(), "$.isuers: unknown field `isuers`"),
         (
             |c| c["issuers"][0]["jwks"]["clutser"] = "x".into(),
@@ -87,6 +87,15 @@ fn g_11_a_wrong_configuration_names_the_place_and_what_would_be_right() {
         (|c| c["issuers"][0]["jwks"]["max_age_seconds"] = 100.into(), "max_age_seconds: expected more than"),
         (|c| c["resources"][0]["uri"] = "/time/mcp".into(), "$.resources[0].uri: expected a URI"),
         (|c| c["resources"][0]["scope"] = "time".into(), "$.resources[0].scope: expected `mcp`"),
+        (|c| c["public_paths"][1] = "/time/mcp/".into(), "$.public_paths[1]: expected no path of a resource"),
+        (|c| c["public_paths"][0] = "/time/*".into(), "$.public_paths[0]: expected no path of a resource"),
+        (
+            |c| {
+                c["resources"] =
+                    serde_json::json!([c["resources"][0], { "uri": "https://b/time/mcp", "scope": "mcp" }])
+            },
+            "$.resources[1].uri: expected another path",
+        ),
         (|c| c["public_paths"][1] = "/a*/b".into(), "$.public_paths[1]: expected a path"),
     ];
     for (edit, expected) in cases {

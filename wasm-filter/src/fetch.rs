@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gateway_core::gate::{Answer, Order};
 use gateway_core::jwks::KeySet;
-use gateway_core::jwks::cache::FetchFailed;
+use gateway_core::jwks::cache::{FetchFailed, Fetched, freshness};
 use gateway_core::policy::{Issuer, KeySource, Policy};
 use gateway_core::revocation::{Batch, Feed, NotABatch};
 
@@ -50,15 +50,20 @@ fn call(issuer: &Issuer, order: &Order) -> Result<u32, Refused> {
 /// Reads the answer to `order` that has arrived.
 pub(crate) fn read(order: &Order, body_size: usize) -> Answer {
     match order {
-        Order::Keys(_) => {
-            let body = host::fetched(body_size, KeySet::MAX_BYTES).map_err(|Refused| FetchFailed);
-            Answer::Keys(body.and_then(|body| KeySet::parse(&body).map_err(|_| FetchFailed)))
-        }
+        Order::Keys(_) => Answer::Keys(keys(body_size)),
         Order::Revocations(..) => {
-            let body = host::fetched(body_size, Batch::MAX_BYTES).map_err(|Refused| NotABatch);
-            Answer::Revocations(body.and_then(|body| Batch::parse(&body)))
+            let fetched = host::fetched(body_size, Batch::MAX_BYTES).map_err(|Refused| NotABatch);
+            Answer::Revocations(fetched.and_then(|(_, body)| Batch::parse(&body)))
         }
     }
+}
+
+fn keys(body_size: usize) -> Result<Fetched, FetchFailed> {
+    let (headers, body) = host::fetched(body_size, KeySet::MAX_BYTES).map_err(|Refused| FetchFailed)?;
+    let keys = KeySet::parse(&body).map_err(|_| FetchFailed)?;
+    let mut said = headers.iter().filter(|(name, _)| name == "cache-control");
+    let said = said.next().and_then(|(_, value)| std::str::from_utf8(value).ok());
+    Ok(Fetched { keys, fresh_for: said.and_then(freshness) })
 }
 
 /// The answer to a call that could not even be made.

@@ -124,15 +124,16 @@ pub(crate) fn get(endpoint: &Endpoint, path: &str, timeout: Duration) -> Result<
     Ok(hostcalls::dispatch_http_call(&endpoint.cluster, headers, None, vec![], timeout)?)
 }
 
-/// The body of the answer that has arrived, if its status is 200 and it has at most `most` bytes; `size` is what the
+/// Headers and body of the answer that has arrived, if its status is 200 and it has at most `most` bytes; `size` is what the
 /// host announced.
-pub(crate) fn fetched(size: usize, most: usize) -> Result<Bytes, Refused> {
+pub(crate) fn fetched(size: usize, most: usize) -> Result<(Vec<(String, Bytes)>, Bytes), Refused> {
     let headers = hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders)?;
     let is_ok = headers.iter().any(|(name, value)| name == ":status" && value == b"200");
     if !is_ok || size > most {
         return Err(Refused);
     }
-    hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size)?.ok_or(Refused)
+    let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size)?.ok_or(Refused)?;
+    Ok((headers, body))
 }
 
 /// Calls a function that this host has beyond the ABI.

@@ -1,7 +1,7 @@
 //! The keys and revocations of one issuer, as they stand.
 
 use crate::jwks::KeySet;
-use crate::jwks::cache::{Event, Fetch, FetchFailed, JwksCache, Keys};
+use crate::jwks::cache::{Event, Fetch, FetchFailed, Fetched, JwksCache, Keys};
 use crate::policy::{Issuer, KeySource};
 use crate::revocation::{Batch, Feed, FeedEvent, NotABatch, Poll, Revocations};
 use crate::time::UnixTime;
@@ -19,7 +19,7 @@ pub enum Order {
 #[derive(Debug)]
 pub enum Answer {
     /// A key set.
-    Keys(Result<KeySet, FetchFailed>),
+    Keys(Result<Fetched, FetchFailed>),
     /// Revocations.
     Revocations(Result<Batch, NotABatch>),
 }
@@ -89,7 +89,7 @@ impl State {
     pub(super) fn on_answer(&mut self, issuer: usize, now: UnixTime, answer: Answer) -> Outcome {
         match answer {
             Answer::Keys(keys) => {
-                let keys_changed = keys.as_ref().is_ok_and(|new| !self.has(now, new));
+                let keys_changed = keys.as_ref().is_ok_and(|new| !self.has(now, &new.keys));
                 let next = self.keys_event(now, Event::Fetched(keys)).map(|Fetch| Order::Keys(issuer));
                 Outcome { next, keys_changed }
             }

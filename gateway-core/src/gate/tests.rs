@@ -35,7 +35,7 @@ fn gate_with(keys: &[&SigningKey]) -> Gate {
     assert_eq!(gate.on_tick(NOW), [KEYS]);
     let jwks: Vec<Value> = keys.iter().map(|key| key.public_jwk()).collect();
     let set = KeySet::parse(json!({ "keys": jwks }).to_string().as_bytes()).unwrap();
-    assert_eq!(gate.on_answer(NOW, &KEYS, Answer::Keys(Ok(set))), None);
+    assert_eq!(gate.on_answer(NOW, &KEYS, Answer::Keys(Ok(set.into()))), None);
     gate
 }
 

@@ -10,7 +10,7 @@ use crate::time::UnixTime;
 /// How often keys are fetched and how long they are trusted. All in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// A set is fetched again when it is this old.
+    /// A set is fetched again when it is this old, or earlier if its server calls it fresh for a shorter time.
     pub refresh_after: u64,
     /// A set that could not be refreshed is trusted up to this age; then every request gets 503.
     pub max_age: u64,
@@ -25,6 +25,8 @@ pub struct Limits {
 impl Limits {
     /// Longest pause between two tries, in seconds.
     pub const MAX_BACKOFF: u64 = 30;
+    /// A set is not fetched again before it is this old, in seconds, however short its server calls it fresh.
+    pub const MIN_REFRESH: u64 = 30;
 }
 
 impl Default for Limits {
@@ -48,7 +50,34 @@ pub enum Event {
     /// A token named a key that the set does not have.
     UnknownKid,
     /// The fetch that was asked for is over. An error keeps the last good set.
-    Fetched(Result<KeySet, FetchFailed>),
+    Fetched(Result<Fetched, FetchFailed>),
+}
+
+/// A key set that has arrived.
+#[derive(Debug)]
+pub struct Fetched {
+    /// The keys.
+    pub keys: KeySet,
+    /// Seconds for which its server calls it fresh; `None` if it does not say. [`Limits`] bound what that changes.
+    pub fresh_for: Option<u64>,
+}
+
+impl From<KeySet> for Fetched {
+    fn from(keys: KeySet) -> Self {
+        Self { keys, fresh_for: None }
+    }
+}
+
+/// What a `Cache-Control` header says about freshness, in seconds (RFC 9111 §5.2.2); `None` if nothing.
+#[must_use]
+pub fn freshness(cache_control: &str) -> Option<u64> {
+    let directives = cache_control.split(',').map(|directive| directive.trim().to_ascii_lowercase());
+    let said = directives.filter_map(|directive| match directive.split_once('=') {
+        Some(("max-age", seconds)) => seconds.trim_matches('"').parse().ok(),
+        None if directive == "no-store" || directive == "no-cache" => Some(0),
+        Some(_) | None => None,
+    });
+    said.min()
 }
 
 /// A fetch brought no key set: no connection, a status other than 200, a document that was refused.
@@ -71,11 +100,18 @@ pub enum Keys<'a> {
     Expired,
 }
 
+#[derive(Debug)]
+struct Current {
+    keys: KeySet,
+    at: UnixTime,
+    refresh_after: u64,
+}
+
 /// The key set of one issuer, and what is being done to keep it fresh.
 #[derive(Debug)]
 pub struct JwksCache {
     limits: Limits,
-    current: Option<(KeySet, UnixTime)>,
+    current: Option<Current>,
     fetching_since: Option<UnixTime>,
     failures: u32,
     next_try: UnixTime,
@@ -113,15 +149,15 @@ impl JwksCache {
     pub fn keys(&self, now: UnixTime) -> Keys<'_> {
         match &self.current {
             None => Keys::NotYet,
-            Some((_, at)) if now.since(*at) >= self.limits.max_age => Keys::Expired,
-            Some((keys, _)) => Keys::Usable(keys),
+            Some(current) if now.since(current.at) >= self.limits.max_age => Keys::Expired,
+            Some(current) => Keys::Usable(&current.keys),
         }
     }
 
     /// Seconds since the set was fetched.
     #[must_use]
     pub fn age(&self, now: UnixTime) -> Option<u64> {
-        self.current.as_ref().map(|(_, at)| now.since(*at))
+        self.current.as_ref().map(|current| now.since(current.at))
     }
 
     /// Whether a fetch is under way, so that a request with an unknown key may wait for its outcome.
@@ -133,7 +169,7 @@ impl JwksCache {
     fn fetch_if_due(&mut self, now: UnixTime) -> Option<Fetch> {
         let is_due = match &self.current {
             None => true,
-            Some((_, at)) => now.since(*at) >= self.limits.refresh_after,
+            Some(current) => now.since(current.at) >= current.refresh_after,
         };
         if is_due && now >= self.next_try { self.start(now) } else { None }
     }
@@ -157,10 +193,12 @@ impl JwksCache {
         Some(Fetch)
     }
 
-    fn note_outcome(&mut self, now: UnixTime, outcome: Result<KeySet, FetchFailed>) {
+    fn note_outcome(&mut self, now: UnixTime, outcome: Result<Fetched, FetchFailed>) {
         self.fetching_since = None;
-        if let Ok(keys) = outcome {
-            self.current = Some((keys, now));
+        if let Ok(Fetched { keys, fresh_for }) = outcome {
+            let fresh_for = fresh_for.map_or(u64::MAX, |seconds| seconds.max(Limits::MIN_REFRESH));
+            let refresh_after = self.limits.refresh_after.min(fresh_for);
+            self.current = Some(Current { keys, at: now, refresh_after });
             self.failures = 0;
             self.next_try = now;
         } else {

@@ -92,7 +92,7 @@ fn g_11_a_wrong_configuration_names_the_place_and_what_would_be_right() {
         (
             |c| {
                 c["resources"] =
-                    serde_json::json!([c["resources"][0], { "uri": "https://b/time/mcp", "scope": "mcp" }])
+                    serde_json::json!([c["resources"][0], { "uri": "https://b/time/mcp", "scope": "mcp" }]);
             },
             "$.resources[1].uri: expected another path",
         ),

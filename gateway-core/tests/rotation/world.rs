@@ -2,7 +2,7 @@
 
 use gateway_core::gate::{Answer, Decision, Gate, Order};
 use gateway_core::jwks::KeySet;
-use gateway_core::jwks::cache::FetchFailed;
+use gateway_core::jwks::cache::{FetchFailed, Fetched};
 use gateway_core::jwt::sign::SigningKey;
 use gateway_core::jwt::{Algorithm, Claims};
 use gateway_core::policy::Policy;
@@ -199,7 +199,9 @@ impl Edge {
             Order::Keys(_) => {
                 self.fetches += 1;
                 let document = service.jwks.as_deref().ok_or(FetchFailed);
-                Answer::Keys(document.and_then(|text| KeySet::parse(text).map_err(|_| FetchFailed)))
+                Answer::Keys(
+                    document.and_then(|text| KeySet::parse(text).map(Fetched::from).map_err(|_| FetchFailed)),
+                )
             }
             Order::Revocations(..) => {
                 self.polls += 1;

@@ -13,7 +13,7 @@ fn f_18_a_known_token_still_dies_with_its_time_its_route_and_its_key() {
     assert!(matches!(with_token(&mut gate, &token), Outcome::Passed { .. }));
 
     let replaced = KeySet::parse(json!({ "keys": [new.public_jwk()] }).to_string().as_bytes()).unwrap();
-    assert_eq!(gate.on_answer(NOW, &KEYS, Answer::Keys(Ok(replaced))), None);
+    assert_eq!(gate.on_answer(NOW, &KEYS, Answer::Keys(Ok(replaced.into()))), None);
     assert_eq!(gate.refusal(NOW, &token, b"/time/mcp"), Some(JwtError::UnknownKey));
 }
 

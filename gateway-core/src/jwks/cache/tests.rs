@@ -19,7 +19,7 @@ fn at(offset: u64) -> UnixTime {
 fn loaded() -> JwksCache {
     let mut cache = JwksCache::new(Limits::default());
     assert_eq!(cache.on_event(at(0), Event::Tick), Some(Fetch));
-    assert_eq!(cache.on_event(at(0), Event::Fetched(Ok(key_set()))), None);
+    assert_eq!(cache.on_event(at(0), Event::Fetched(Ok(key_set().into()))), None);
     cache
 }
 
@@ -72,7 +72,7 @@ fn failures_back_off_and_success_resets_them() {
         now += pause;
     }
     assert_eq!(cache.on_event(at(now), Event::Tick), Some(Fetch));
-    assert_eq!(cache.on_event(at(now), Event::Fetched(Ok(key_set()))), None);
+    assert_eq!(cache.on_event(at(now), Event::Fetched(Ok(key_set().into()))), None);
     assert_eq!(cache.on_event(at(now + 300), Event::Tick), Some(Fetch));
 }
 
@@ -84,7 +84,7 @@ fn e_11_unknown_key_ids_cause_one_fetch_per_interval() {
         for _ in 0..1000 {
             if cache.on_event(at(second), Event::UnknownKid).is_some() {
                 fetches += 1;
-                assert_eq!(cache.on_event(at(second), Event::Fetched(Ok(key_set()))), None);
+                assert_eq!(cache.on_event(at(second), Event::Fetched(Ok(key_set().into()))), None);
             }
         }
     }
@@ -113,7 +113,7 @@ proptest! {
                 0 => Event::Tick,
                 1 => Event::UnknownKid,
                 2 => Event::Fetched(Err(FetchFailed)),
-                _ => Event::Fetched(Ok(key_set())),
+                _ => Event::Fetched(Ok(key_set().into())),
             };
             if matches!(event, Event::Fetched(_)) {
                 under_way = None;
@@ -123,5 +123,26 @@ proptest! {
                 under_way = Some(now);
             }
         }
+    }
+}
+
+#[test]
+fn a_server_may_ask_for_an_earlier_refresh_but_not_for_a_later_one_nor_for_a_flood() {
+    let cases = [
+        (None, 300),
+        (Some("max-age=86400"), 300),
+        (Some("public, Max-Age=\"120\", must-revalidate"), 120),
+        (Some("max-age=1"), 30),
+        (Some("no-store"), 30),
+        (Some("max-age=60, no-cache"), 30),
+        (Some("max-age=, private"), 300),
+    ];
+    for (header, due) in cases {
+        let mut cache = JwksCache::new(Limits::default());
+        assert_eq!(cache.on_event(at(0), Event::Tick), Some(Fetch));
+        let fetched = Fetched { keys: key_set(), fresh_for: header.and_then(freshness) };
+        assert_eq!(cache.on_event(at(0), Event::Fetched(Ok(fetched))), None);
+        assert_eq!(cache.on_event(at(due - 1), Event::Tick), None, "{header:?}");
+        assert_eq!(cache.on_event(at(due), Event::Tick), Some(Fetch), "{header:?}");
     }
 }

@@ -33,8 +33,8 @@ pub enum Call {
     Fetch(String, String),
     /// Remove this header of this request.
     Remove(u32, String),
-    /// Set this header of this request.
-    Set(u32, String, String),
+    /// Add this header to this request.
+    Add(u32, String, String),
     /// Answer this request with this status.
     Reply(u32, u32),
     /// Let this request go on.

@@ -87,7 +87,7 @@ fn keys_arrive() -> Vec<Call> {
 }
 
 fn set(context: u32, name: &str, value: &str) -> Call {
-    Call::Set(context, name.to_owned(), value.to_owned())
+    Call::Add(context, name.to_owned(), value.to_owned())
 }
 
 fn passes(context: u32) -> Vec<Call> {

@@ -1,5 +1,7 @@
 //! What was revoked is dead at the edge, at once, without a call for each request.
 
+#![expect(clippy::expect_used, reason = "helpers of a test fail it by panicking")]
+
 use std::time::Duration;
 
 use gateway_core::time::UnixTime;

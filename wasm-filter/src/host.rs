@@ -37,19 +37,20 @@ pub(crate) fn remove_request_header(name: &str) -> Result<(), Refused> {
     Ok(hostcalls::remove_map_value(MapType::HttpRequestHeaders, name)?)
 }
 
-fn set_request_header(name: &str, value: &str) -> Result<(), Refused> {
-    Ok(hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value.as_bytes()))?)
+fn add_request_header(name: &str, value: &str) -> Result<(), Refused> {
+    Ok(hostcalls::add_map_value_bytes(MapType::HttpRequestHeaders, name, value.as_bytes())?)
 }
 
-/// Applies what was decided to the current request.
+/// Applies what was decided to the current request. What is added was removed before, if the client sent it: adding costs
+/// the host less than replacing.
 pub(crate) fn change_request(forward: &Forward<'_>) -> Result<(), Refused> {
     for name in &forward.remove {
         remove_request_header(name)?;
     }
     for (name, value) in forward.set() {
-        set_request_header(name, value)?;
+        add_request_header(name, value)?;
     }
-    forward.assertion.as_ref().map_or(Ok(()), |proof| set_request_header(assertion::HEADER, proof))
+    forward.assertion.as_ref().map_or(Ok(()), |proof| add_request_header(assertion::HEADER, proof))
 }
 
 /// As much of the current request's body as has arrived.

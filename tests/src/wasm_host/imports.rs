@@ -102,9 +102,9 @@ fn define_headers(linker: &mut Linker<State>) -> Result<(), Error> {
     )?;
     linker.func_wrap(
         "env",
-        "proxy_replace_header_map_value",
+        "proxy_add_header_map_value",
         |mut caller: Caller<'_, State>, _map: i32, name: u32, name_size: u32, value: u32, value_size: u32| {
-            let call = Call::Set(
+            let call = Call::Add(
                 caller.data().context,
                 text(&caller, name, name_size),
                 text(&caller, value, value_size),

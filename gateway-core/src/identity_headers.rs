@@ -7,8 +7,11 @@ use crate::scope::ScopeSet;
 #[must_use]
 pub fn of(identity: Identity<'_>, scopes: &ScopeSet) -> Vec<(&'static str, String)> {
     let Identity { user, name, client, token } = identity;
-    let mut headers = vec![("x-user-id", visible_ascii(user)), ("x-scopes", scopes.to_string())];
     let optional = [("x-client-id", client), ("x-token-id", token), ("x-user-name", name)];
+    // The edge keeps these for each token that it knows: no room to spare.
+    let mut headers = Vec::with_capacity(optional.len().saturating_add(2));
+    headers.push(("x-user-id", visible_ascii(user)));
+    headers.push(("x-scopes", scopes.to_string().into_boxed_str().into_string()));
     headers.extend(
         optional.iter().filter_map(|(header, value)| value.map(|value| (*header, visible_ascii(value)))),
     );

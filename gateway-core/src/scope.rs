@@ -89,9 +89,10 @@ impl fmt::Display for Scope {
     }
 }
 
-/// The scopes of a token, a request or a user. Kept minimal: a scope that another one covers is not stored.
+/// The scopes of a token, a request or a user, in order. Kept minimal: a scope that another one covers is not stored.
+/// (A slice, because the edge keeps one for each token that it knows: a tree of one scope would take half a kilobyte.)
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ScopeSet(BTreeSet<Scope>);
+pub struct ScopeSet(Box<[Scope]>);
 
 impl ScopeSet {
     /// Most scope tokens that are looked at in one text; what follows is ignored, so it can only narrow.

@@ -37,8 +37,9 @@ pub async fn revoke(deps: &Deps, order: Order<'_>) -> Result<Revocation, FlowErr
         }
         Order::User(name) => {
             let subject = subject(deps, name).await?;
-            let subject =
-                subject.ok_or(invalid("there is no user with this name; a removed one has its sub"))?;
+            let subject = subject.ok_or(invalid(
+                "there is no user with this name; name a user who was removed by the `sub` of their tokens",
+            ))?;
             Revocation::of_user(subject, now)
         }
         Order::Client(id) => {

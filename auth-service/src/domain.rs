@@ -10,6 +10,7 @@ pub mod grant;
 pub mod metadata;
 pub mod parameters;
 pub mod pkce;
+pub mod random_id;
 pub mod redirect_uri;
 pub mod refresh;
 pub mod revocation;

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use gateway_core::resource::ServerName;
 use gateway_core::servers::{self, ServersError};
 use serde::Deserialize;
@@ -18,7 +20,7 @@ use crate::settings::Settings;
 
 /// How long a part may take until it is ready.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
-/// Time between two questions whether a part is ready.
+/// Time between two questions whether a part is ready: nothing tells when another program begins to answer.
 const PROBE_PAUSE: Duration = Duration::from_millis(50);
 
 /// A token of the right shape that nobody signed: the edge can only call it invalid once it has keys.
@@ -178,13 +180,13 @@ impl Stack {
 
     /// Waits until some part ends by itself; gives its name and last words.
     pub async fn part_ended(&mut self) -> (&'static str, String) {
-        loop {
-            if let Some(program) =
-                self.programs.iter_mut().find_map(|program| program.ended().map(|_| &*program))
-            {
-                return (program.name(), program.last_words());
-            }
-            tokio::time::sleep(PROBE_PAUSE).await;
+        let ends = self.programs.iter_mut().map(|program| async {
+            program.end().await;
+            (program.name(), program.last_words())
+        });
+        match ends.collect::<FuturesUnordered<_>>().next().await {
+            Some(ended) => ended,
+            None => std::future::pending().await,
         }
     }
 

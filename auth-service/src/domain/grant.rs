@@ -1,59 +1,22 @@
 //! What a user has granted to a client, in the forms it takes on its way to a token.
 
-use std::fmt;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gateway_core::resource::ServerName;
 use gateway_core::scope::ScopeSet;
 use gateway_core::time::UnixTime;
-use service_kit::random::{NoEntropy, Rng};
 
 use super::client::ClientId;
 use super::pkce::CodeChallenge;
+use super::random_id::RandomId;
 use super::redirect_uri::RedirectUri;
 use super::secret::Digest;
 use super::user::Subject;
 
-/// The identifier of everything that one approval has led to: its refresh tokens live and die together. Not a secret.
+/// What has an id of its own: everything that one approval has led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FamilyId([u8; 16]);
+pub enum Family {}
 
-impl FamilyId {
-    /// A new family.
-    ///
-    /// # Errors
-    /// [`NoEntropy`].
-    pub fn generate(rng: &dyn Rng) -> Result<Self, NoEntropy> {
-        let mut bytes = [0; 16];
-        rng.fill(&mut bytes)?;
-        Ok(Self(bytes))
-    }
-
-    /// The family with these bytes.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes, as a key of the store.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-
-    /// Reads what `Display` wrote.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Some(Self(URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
-    }
-}
-
-impl fmt::Display for FamilyId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&URL_SAFE_NO_PAD.encode(self.0))
-    }
-}
+/// The identifier of everything that one approval has led to: its refresh tokens live and die together. Not a secret.
+pub type FamilyId = RandomId<Family>;
 
 /// What was granted: to whom, by whom, for what.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,48 +1,17 @@
 //! Access tokens after they have been issued: what has to be remembered of them so that they can be revoked.
 
-use std::fmt;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gateway_core::time::UnixTime;
-use service_kit::random::{NoEntropy, Rng};
 
+use super::random_id::RandomId;
 use super::revocation::{LEEWAY, Revocation};
 use super::user::Subject;
 
-/// The `jti` of an access token: 128 random bits. Not a secret.
+/// What has an id of its own: an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TokenId([u8; 16]);
+pub enum AccessToken {}
 
-impl TokenId {
-    /// A new id.
-    ///
-    /// # Errors
-    /// [`NoEntropy`].
-    pub fn generate(rng: &dyn Rng) -> Result<Self, NoEntropy> {
-        let mut bytes = [0; 16];
-        rng.fill(&mut bytes)?;
-        Ok(Self(bytes))
-    }
-
-    /// The id with these bytes.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// Reads what `Display` wrote.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Some(Self(URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
-    }
-}
-
-impl fmt::Display for TokenId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&URL_SAFE_NO_PAD.encode(self.0))
-    }
-}
+/// The `jti` of an access token: 128 random bits. Not a secret.
+pub type TokenId = RandomId<AccessToken>;
 
 /// An access token that somebody has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

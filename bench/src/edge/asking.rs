@@ -1,9 +1,8 @@
 //! Deciding at the edge, beside asking our auth service about each request.
 
-use std::iter;
 use std::time::Duration;
 
-use super::rounds::Variant;
+use super::rounds::in_turn;
 use super::{Bench, get};
 use crate::auth::AuthService;
 use crate::bootstrap::{self, Listener, ext_authz, ours};
@@ -52,16 +51,7 @@ fn measure_on(bench: &Bench, core: usize, name: &str) -> Result<(), Failure> {
         super::refuses_bad_tokens(listener)?;
     }
     let request = get(&token);
-    let mut variants = listeners
-        .iter()
-        .map(|listener| Variant::new(&listener.name, listener.address))
-        .collect::<Result<Vec<_>, _>>()?;
-    for round in 0..=ROUNDS {
-        for variant in &mut variants {
-            variant.round(&envoy, iter::repeat(request.as_slice()), ROUND, round > 0)?;
-        }
-    }
-    variants.iter().for_each(Variant::tell);
+    let variants = in_turn(&envoy, &listeners, &request, (ROUNDS, ROUND))?;
     if let [ours, asking] = variants.as_slice() {
         figure(name, ours.against(asking));
     }

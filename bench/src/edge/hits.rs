@@ -4,7 +4,7 @@ use std::iter;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::rounds::{Variant, latencies};
+use super::rounds::{in_turn, latencies};
 use super::{Bench, get};
 use crate::Failure;
 use crate::bootstrap::{self, Listener, Native, Shape, native, ours};
@@ -29,7 +29,7 @@ pub(super) fn compare(bench: &Bench, builds: &[PathBuf]) -> Result<(), Failure> 
             .collect::<Result<Vec<_>, Failure>>()?;
     let envoy = Envoy::start(&bench.root, &bootstrap::of(admin, &listeners, &[]), admin)?;
     let request = get(&bench.issuer.es256.token(&claims(SCOPE, "hit"))?);
-    let variants = in_turn(&envoy, &listeners, &request)?;
+    let variants = in_turn(&envoy, &listeners, &request, (ROUNDS, ROUND))?;
     let mut variants = variants.iter();
     let (Some(open), Some(first)) = (variants.next(), variants.next()) else { return Ok(()) };
     first.against(open);
@@ -37,20 +37,6 @@ pub(super) fn compare(bench: &Bench, builds: &[PathBuf]) -> Result<(), Failure> 
         other.against(first);
     }
     Ok(())
-}
-
-fn in_turn(envoy: &Envoy, listeners: &[Listener], request: &[u8]) -> Result<Vec<Variant>, Failure> {
-    let mut variants = listeners
-        .iter()
-        .map(|listener| Variant::new(&listener.name, listener.address))
-        .collect::<Result<Vec<_>, _>>()?;
-    for round in 0..=ROUNDS {
-        for variant in &mut variants {
-            variant.round(envoy, iter::repeat(request), ROUND, round > 0)?;
-        }
-    }
-    variants.iter().for_each(Variant::tell);
-    Ok(variants)
 }
 
 pub(super) fn measure(bench: &Bench) -> Result<(), Failure> {
@@ -76,7 +62,7 @@ fn measure_on(bench: &Bench, shape: Shape, figures: &str) -> Result<(), Failure>
     for listener in listeners.iter().skip(1) {
         super::refuses_bad_tokens(listener)?;
     }
-    let variants = in_turn(&envoy, &listeners, &request)?;
+    let variants = in_turn(&envoy, &listeners, &request, (ROUNDS, ROUND))?;
     let [none, ours, native, native_with_headers, _] = variants.as_slice() else { return Ok(()) };
     figure(&format!("{figures}_native_cached"), ours.against(native));
     figure(&format!("{figures}_native_cached_same_headers"), ours.against(native_with_headers));

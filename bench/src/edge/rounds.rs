@@ -4,6 +4,7 @@ use std::iter;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::bootstrap::Listener;
 use crate::envoy::Envoy;
 use crate::load::{Load, Round};
 use crate::report::say;
@@ -12,6 +13,26 @@ use crate::{Failure, load};
 
 /// Connections of the generator to each listener.
 pub(crate) const CONNECTIONS: usize = 16;
+
+/// Loads `listeners` in turn with one `request`, round after round, and tells what each did.
+pub(crate) fn in_turn(
+    envoy: &Envoy,
+    listeners: &[Listener],
+    request: &[u8],
+    (rounds, limit): (usize, Duration),
+) -> Result<Vec<Variant>, Failure> {
+    let mut variants = listeners
+        .iter()
+        .map(|listener| Variant::new(&listener.name, listener.address))
+        .collect::<Result<Vec<_>, _>>()?;
+    for round in 0..=rounds {
+        for variant in &mut variants {
+            variant.round(envoy, iter::repeat(request), limit, round > 0)?;
+        }
+    }
+    variants.iter().for_each(Variant::tell);
+    Ok(variants)
+}
 
 /// A listener under load, and what each round brought.
 #[derive(Debug)]

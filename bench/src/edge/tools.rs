@@ -1,12 +1,11 @@
 //! A `tools/call` of 1 KiB with a token for that tool only: decided by the body, and by the headers.
 
-use std::iter;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::Bench;
-use super::rounds::Variant;
+use super::rounds::in_turn;
 use crate::Failure;
 use crate::bootstrap::{self, Listener, Native, mcp, native, ours, rbac, whole_body};
 use crate::envoy::{Envoy, free_address};
@@ -86,16 +85,7 @@ fn ratio(bench: &Bench, style: Style) -> Result<Option<f64>, Failure> {
             return Err(format!("{}: a tool passed that the token does not cover", listener.name).into());
         }
     }
-    let mut variants = listeners
-        .iter()
-        .map(|listener| Variant::new(&listener.name, listener.address))
-        .collect::<Result<Vec<_>, _>>()?;
-    for round in 0..=ROUNDS {
-        for variant in &mut variants {
-            variant.round(&envoy, iter::repeat(good.as_slice()), ROUND, round > 0)?;
-        }
-    }
-    variants.iter().for_each(Variant::tell);
+    let variants = in_turn(&envoy, &listeners, &good, (ROUNDS, ROUND))?;
     let [_, ours, theirs] = variants.as_slice() else { return Ok(None) };
     Ok(Some(ours.against(theirs)))
 }

@@ -14,7 +14,7 @@ use crate::reply::Reply;
 use crate::request::Request;
 use crate::signature::SignatureCheck;
 use crate::time::UnixTime;
-use crate::token_cache::Known;
+use crate::token_cache::{CacheKey, Known};
 use crate::tools::{Allowed, Judgement};
 pub use issuers::{Answer, Order};
 use judge::{Judge, Undecided};
@@ -94,10 +94,10 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate that has no keys yet, but for those in its policy.
+    /// A gate that has no keys yet, but for those in its policy; `key` is for its token cache.
     #[must_use]
-    pub fn new(policy: Policy, check: Box<dyn SignatureCheck>) -> Self {
-        let judge = Judge::new(&policy, check);
+    pub fn new(policy: Policy, check: Box<dyn SignatureCheck>, key: CacheKey) -> Self {
+        let judge = Judge::new(&policy, check, key);
         Self { policy, judge }
     }
 

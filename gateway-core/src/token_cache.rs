@@ -6,10 +6,12 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hasher as _;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use crate::hash::FirstBytes;
 use crate::identity_headers;
@@ -29,19 +31,39 @@ pub struct Known {
     alive_at: Cell<Option<u64>>,
 }
 
+/// What tokens are hashed with: 128 random bits that never leave the VM which drew them. Without them nobody can find two
+/// tokens of one hash: SipHash-1-3 is a pseudorandom function, and no hash is ever shown.
+#[derive(Clone, Copy)]
+pub struct CacheKey([u8; 16]);
+
 /// The hash of a whole token.
-pub type TokenHash = [u8; 32];
+pub type TokenHash = [u8; 16];
 
 /// Two generations: what is asked for moves to the young one, and when that is full, the old one is dropped. An entry
 /// that is used is so kept, without a clock or a list.
 #[derive(Debug)]
 pub struct TokenCache {
+    key: CacheKey,
     young: Generation,
     old: Generation,
     capacity: usize,
 }
 
 type Generation = HashMap<TokenHash, Rc<Known>, FirstBytes>;
+
+impl CacheKey {
+    /// A key of these bytes; they have to be random and secret.
+    #[must_use]
+    pub const fn new(random: [u8; 16]) -> Self {
+        Self(random)
+    }
+}
+
+impl fmt::Debug for CacheKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CacheKey(..)")
+    }
+}
 
 impl Known {
     /// A token that `issuer` did sign.
@@ -69,14 +91,16 @@ impl Known {
 impl TokenCache {
     /// A cache of at most `capacity` tokens.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
-        Self { young: Generation::default(), old: Generation::default(), capacity }
+    pub fn new(key: CacheKey, capacity: usize) -> Self {
+        Self { key, young: Generation::default(), old: Generation::default(), capacity }
     }
 
     /// The key of a token.
     #[must_use]
-    pub fn hash(token: &str) -> TokenHash {
-        Sha256::digest(token).into()
+    pub fn hash(&self, token: &str) -> TokenHash {
+        let mut hasher = SipHasher13::new_with_key(&self.key.0);
+        hasher.write(token.as_bytes());
+        hasher.finish128().as_bytes()
     }
 
     /// The token with this hash, if it was seen before.
@@ -134,6 +158,12 @@ mod tests {
     use crate::signature::PureRust;
     use crate::time::UnixTime;
 
+    const KEY: CacheKey = CacheKey::new([7; 16]);
+
+    fn hash(token: &str) -> TokenHash {
+        TokenCache::new(KEY, 0).hash(token)
+    }
+
     fn known(issuer: usize) -> Rc<Known> {
         let key = SigningKey::from_seed(Algorithm::EdDsa, &[1; 32]).unwrap();
         let time = UnixTime::from_secs(1);
@@ -159,40 +189,46 @@ mod tests {
 
     #[test]
     fn f_18_the_cache_never_grows_beyond_its_capacity_and_keeps_what_is_used() {
-        let mut cache = TokenCache::new(10);
+        let mut cache = TokenCache::new(KEY, 10);
         let known = known(0);
-        let used = TokenCache::hash("used");
+        let used = hash("used");
         cache.insert(used, Rc::clone(&known));
         for number in 0..1000 {
-            cache.insert(TokenCache::hash(&number.to_string()), Rc::clone(&known));
+            cache.insert(hash(&number.to_string()), Rc::clone(&known));
             assert!(cache.len() <= 10);
             assert!(cache.get(&used).is_some(), "after {number}");
         }
-        assert!(cache.get(&TokenCache::hash("0")).is_none());
+        assert!(cache.get(&hash("0")).is_none());
     }
 
     #[test]
     fn f_18_one_changed_character_is_another_token() {
-        let mut cache = TokenCache::new(10);
-        cache.insert(TokenCache::hash("a.b.c"), known(0));
-        assert!(cache.get(&TokenCache::hash("a.b.c")).is_some());
-        assert!(cache.get(&TokenCache::hash("a.b.d")).is_none());
+        let mut cache = TokenCache::new(KEY, 10);
+        cache.insert(hash("a.b.c"), known(0));
+        assert!(cache.get(&hash("a.b.c")).is_some());
+        assert!(cache.get(&hash("a.b.d")).is_none());
     }
 
     #[test]
     fn f_18_an_issuer_whose_keys_changed_loses_its_tokens_and_no_other_does() {
-        let mut cache = TokenCache::new(10);
-        cache.insert(TokenCache::hash("one"), known(0));
-        cache.insert(TokenCache::hash("two"), known(1));
+        let mut cache = TokenCache::new(KEY, 10);
+        cache.insert(hash("one"), known(0));
+        cache.insert(hash("two"), known(1));
         cache.forget_issuer(0);
-        assert!(cache.get(&TokenCache::hash("one")).is_none());
-        assert!(cache.get(&TokenCache::hash("two")).is_some());
+        assert!(cache.get(&hash("one")).is_none());
+        assert!(cache.get(&hash("two")).is_some());
+    }
+
+    #[test]
+    fn f_18_the_hash_of_a_token_is_known_to_its_vm_only() {
+        let other = TokenCache::new(CacheKey::new([8; 16]), 1);
+        assert_ne!(hash("a.b.c"), other.hash("a.b.c"));
     }
 
     #[test]
     fn a_capacity_of_nothing_keeps_nothing() {
-        let mut cache = TokenCache::new(0);
-        cache.insert(TokenCache::hash("one"), known(0));
+        let mut cache = TokenCache::new(KEY, 0);
+        cache.insert(hash("one"), known(0));
         assert!(cache.is_empty());
     }
 }

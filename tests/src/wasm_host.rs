@@ -21,6 +21,8 @@ pub enum Call {
     Tick(u32),
     /// What time is it?
     Now,
+    /// Give me random bytes.
+    Random,
     /// Give me the configuration.
     ReadConfiguration,
     /// Give me the headers of this request.

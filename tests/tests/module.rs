@@ -61,6 +61,8 @@ fn filter(with_keys: bool) -> Filter {
         log(
             "issuer https://gw.example: keys fetched, revocations unknown: its tokens are good until they expire",
         ),
+        Call::Random,
+        Call::Now,
         Call::Tick(100),
     ];
     assert_eq!(filter.calls(), expected);
@@ -101,18 +103,18 @@ fn passes(context: u32) -> Vec<Call> {
 }
 
 #[test]
-fn a_request_with_a_good_token_costs_one_look_at_the_clock_one_at_the_headers_and_its_changes() {
+fn a_request_with_a_good_token_costs_one_look_at_its_headers_and_its_changes() {
     let mut filter = filter(true);
     let action = filter.request(2, &[(":path", b"/time/mcp"), ("authorization", bearer().as_bytes())]);
     assert_eq!(action, Action::Continue);
-    assert_eq!(filter.calls(), [vec![Call::Now, Call::ReadHeaders(2)], passes(2)].concat());
+    assert_eq!(filter.calls(), [vec![Call::ReadHeaders(2)], passes(2)].concat());
 }
 
 #[test]
 fn a_public_path_costs_no_change_at_all() {
     let mut filter = filter(true);
     assert_eq!(filter.request(2, &[(":path", METADATA.as_bytes())]), Action::Continue);
-    assert_eq!(filter.calls(), [Call::Now, Call::ReadHeaders(2)]);
+    assert_eq!(filter.calls(), [Call::ReadHeaders(2)]);
 }
 
 #[test]
@@ -120,7 +122,7 @@ fn a_refused_request_is_answered_and_goes_no_further() {
     let mut filter = filter(true);
     for (context, path, status) in [(2, "/time/mcp", 401), (3, "/elsewhere", 404)] {
         assert_eq!(filter.request(context, &[(":path", path.as_bytes())]), Action::Pause);
-        assert_eq!(filter.calls(), [Call::Now, Call::ReadHeaders(context), Call::Reply(context, status)]);
+        assert_eq!(filter.calls(), [Call::ReadHeaders(context), Call::Reply(context, status)]);
     }
 }
 
@@ -129,7 +131,7 @@ fn a_claimed_identity_is_removed_before_the_answer_so_that_no_log_repeats_it() {
     let mut filter = filter(true);
     filter.request(2, &[(":path", b"/time/mcp"), ("x-user-id", b"root")]);
     let removed = Call::Remove(2, "x-user-id".to_owned());
-    assert_eq!(filter.calls(), [Call::Now, Call::ReadHeaders(2), removed, Call::Reply(2, 401)]);
+    assert_eq!(filter.calls(), [Call::ReadHeaders(2), removed, Call::Reply(2, 401)]);
 }
 
 #[test]
@@ -140,22 +142,18 @@ fn requests_wait_for_the_first_keys_and_then_pass_or_are_answered() {
     let forged = bearer.replace("Bearer e", "Bearer  e").replace('.', "X.");
     assert_eq!(filter.request(2, &good), Action::Pause);
     assert_eq!(filter.request(3, &good), Action::Pause);
-    assert_eq!(filter.calls(), [Call::Now, Call::ReadHeaders(2), Call::Now, Call::ReadHeaders(3)]);
+    assert_eq!(filter.calls(), [Call::ReadHeaders(2), Call::ReadHeaders(3)]);
     filter.tick();
     assert_eq!(filter.calls(), [Call::Now, fetch()], "one fetch for both, made by the root context");
     assert_eq!(
         filter.request(4, &[(":path", b"/time/mcp"), ("authorization", forged.as_bytes())]),
         Action::Pause
     );
-    assert_eq!(
-        filter.calls(),
-        [Call::Now, Call::ReadHeaders(4), Call::Reply(4, 401)],
-        "nonsense needs no keys"
-    );
+    assert_eq!(filter.calls(), [Call::ReadHeaders(4), Call::Reply(4, 401)], "nonsense needs no keys");
     filter.gone(3);
 
     filter.fetched(Some(("200", &jwks())));
-    let decided = vec![Call::Enter(2), Call::Now, Call::ReadHeaders(2)];
+    let decided = vec![Call::Enter(2), Call::ReadHeaders(2)];
     assert_eq!(filter.calls(), [keys_arrive(), decided, passes(2), vec![Call::Resume(2)]].concat());
 }
 

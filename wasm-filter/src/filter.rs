@@ -41,6 +41,8 @@ struct Held {
 #[derive(Debug)]
 pub(crate) struct Filter {
     gate: Gate,
+    /// The time of the last event outside of a request: a tick old at most, and for that without a call for each request.
+    now: UnixTime,
     parking: Parking,
     held: BTreeMap<u32, Held>,
     /// How requests that were let go after they waited got through: their contexts ask for it when the answer comes.
@@ -57,11 +59,12 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    pub(crate) fn new(policy: Policy, check: Box<dyn SignatureCheck>) -> Self {
+    pub(crate) fn start(policy: Policy, check: Box<dyn SignatureCheck>) -> Result<Self, Refused> {
         let journal = Journal::start(&policy);
         let parking = Parking::new(policy.waiting);
-        Self {
-            gate: Gate::new(policy, check),
+        Ok(Self {
+            gate: Gate::new(policy, check, host::cache_key()?),
+            now: host::now()?,
             parking,
             held: BTreeMap::new(),
             released: BTreeMap::new(),
@@ -71,13 +74,12 @@ impl Filter {
             calls: Calls::default(),
             wanted: Vec::new(),
             journal,
-        }
+        })
     }
 
     /// The headers of a request have arrived, and its body too if it `is_whole`.
     pub(crate) fn on_headers(&mut self, context: u32, is_whole: bool) -> Result<Outcome, Refused> {
-        self.held.insert(context, Held { needs_body: false, is_whole });
-        self.decide(context)
+        self.decide(context, Held { needs_body: false, is_whole })
     }
 
     /// Whether a request is held back, so that its body must not pass.
@@ -91,23 +93,28 @@ impl Filter {
         held.is_whole |= is_whole;
         match *held {
             Held { needs_body: true, .. } if size > MAX_BODY => self.answer(context, &Reply::too_long()),
-            Held { needs_body: true, is_whole: true } => self.decide(context),
+            held @ Held { needs_body: true, is_whole: true } => self.decide(context, held),
             Held { .. } => Ok(Outcome::Held),
         }
     }
 
-    /// Decides about a held request, which the host's calls speak about now, and applies the decision.
-    fn decide(&mut self, context: u32) -> Result<Outcome, Refused> {
-        let Held { needs_body, is_whole } = self.held.get(&context).copied().unwrap_or_default();
-        let now = host::now()?;
+    /// Decides about a request that waited.
+    fn decide_again(&mut self, context: u32) -> Result<Outcome, Refused> {
+        let held = self.held.get(&context).copied().unwrap_or_default();
+        self.decide(context, held)
+    }
+
+    /// Decides about the request which the host's calls speak about now, and applies the decision.
+    fn decide(&mut self, context: u32, held: Held) -> Result<Outcome, Refused> {
         let headers = host::request_headers()?;
         let request =
             match Request::read(headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()))) {
                 Ok(request) => request,
                 Err(ambiguous) => return self.answer(context, &Reply::ambiguous(&format!("{ambiguous}."))),
             };
+        let Held { needs_body, is_whole } = held;
         let body = if needs_body && is_whole { Some(host::request_body()?) } else { None };
-        let (decision, order) = self.gate.decide(now, &request, body.as_deref());
+        let (decision, order) = self.gate.decide(self.now, &request, body.as_deref());
         self.wanted.extend(order);
         match decision {
             Decision::Forward(forward) => {
@@ -118,10 +125,14 @@ impl Filter {
             }
             Decision::ReadBody => {
                 self.parking.leave(context);
-                self.held.insert(context, Held { needs_body: true, is_whole });
-                if is_whole { self.decide(context) } else { Ok(Outcome::Held) }
+                let held = Held { needs_body: true, is_whole };
+                self.held.insert(context, held);
+                if is_whole { self.decide(context, held) } else { Ok(Outcome::Held) }
             }
-            Decision::Wait if self.parking.park(context, now) => Ok(Outcome::Held),
+            Decision::Wait if self.parking.park(context, self.now) => {
+                self.held.insert(context, held);
+                Ok(Outcome::Held)
+            }
             Decision::Wait => self.refuse(context, &request, &Reply::cannot_decide_yet()),
             Decision::Reply(reply) => self.refuse(context, &request, &reply),
         }
@@ -184,6 +195,7 @@ impl Filter {
     /// Time passed: fetch what is due, end waits that took too long.
     pub(crate) fn on_tick(&mut self) -> Result<(), Refused> {
         let now = host::now()?;
+        self.now = now;
         let due = self.gate.on_tick(now);
         self.wanted.extend(due);
         self.start_wanted(now);
@@ -204,12 +216,13 @@ impl Filter {
     pub(crate) fn on_fetched(&mut self, call: u32, body_size: usize) -> Result<(), Refused> {
         let Some(order) = self.calls.finish(call) else { return Ok(()) };
         let now = host::now()?;
+        self.now = now;
         self.note(&order, fetch::read(&order, body_size), now);
         self.start_wanted(now);
         for context in self.parking.waiting() {
             if host::enter(context).is_err() {
                 self.forget(context);
-            } else if let Outcome::Forwarded(passage) = self.decide(context)? {
+            } else if let Outcome::Forwarded(passage) = self.decide_again(context)? {
                 self.released.insert(context, passage);
                 host::resume()?;
             }

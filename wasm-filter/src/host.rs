@@ -8,6 +8,7 @@ use gateway_core::gate::Forward;
 use gateway_core::policy::Endpoint;
 use gateway_core::reply::Reply;
 use gateway_core::time::UnixTime;
+use gateway_core::token_cache::CacheKey;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, Bytes, MapType, MetricType, Status};
 
@@ -25,6 +26,13 @@ impl From<Status> for Refused {
 pub(crate) fn now() -> Result<UnixTime, Refused> {
     let elapsed = hostcalls::get_current_time()?.duration_since(UNIX_EPOCH).map_err(|_| Refused)?;
     Ok(UnixTime::from_secs(elapsed.as_secs()))
+}
+
+/// A key for the token cache from the host's source of randomness.
+pub(crate) fn cache_key() -> Result<CacheKey, Refused> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|_| Refused)?;
+    Ok(CacheKey::new(random))
 }
 
 /// All headers of the current request, repeated ones repeated.

@@ -76,6 +76,7 @@ impl Http {
     }
 
     fn begin_body(&mut self, admission: Admission) -> Result<Action, Refused> {
+        // Asked now: the host knows the headers of an answer only while they pass.
         let content_type = host::response_header("content-type")?;
         let is_stream = content_type.as_ref().is_some_and(|kind| kind.starts_with(b"text/event-stream"));
         if is_stream && let Some(filter) = self.shared.borrow_mut().as_mut() {

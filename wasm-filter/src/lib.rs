@@ -3,8 +3,8 @@
 //! Everything that is decided here is decided in `gateway-core`; this crate reads headers, applies a decision, fetches
 //! keys and lets requests wait. Each worker thread of Envoy runs one VM with its own state; nothing is shared.
 //!
-//! Host calls for a request that is decided at once: one for the time, one for all headers, then one for each header
-//! that is removed or set, or one for the local reply.
+//! Host calls for a request that is decided at once: one for all headers, then one for each header that is removed or set,
+//! or one for the local reply. The time is that of the last tick, 100 ms ago at most.
 
 mod crypto;
 mod fetch;

@@ -54,7 +54,11 @@ impl RootContext for Root {
             }
             Err(Refused) => return false,
         };
-        self.shared.replace(Some(Filter::new(policy, crypto::choose())));
+        let Ok(filter) = Filter::start(policy, crypto::choose()) else {
+            log::error!("this host gives no time or no randomness");
+            return false;
+        };
+        self.shared.replace(Some(filter));
         host::tick_every(TICK).is_ok()
     }
 

@@ -8,7 +8,7 @@ use crate::jwt::{Compact, Expectations, JwtError, TokenType, Unverified, Verifie
 use crate::policy::{Issuer, Policy, Resource};
 use crate::signature::SignatureCheck;
 use crate::time::UnixTime;
-use crate::token_cache::{Known, TokenCache};
+use crate::token_cache::{CacheKey, Known, TokenCache};
 
 /// Keys and revocations of all issuers, and the tokens that were seen.
 #[derive(Debug)]
@@ -39,9 +39,9 @@ impl From<JwtError> for Undecided {
 }
 
 impl Judge {
-    pub(super) fn new(policy: &Policy, check: Box<dyn SignatureCheck>) -> Self {
+    pub(super) fn new(policy: &Policy, check: Box<dyn SignatureCheck>, key: CacheKey) -> Self {
         let states = policy.issuers.iter().map(State::new).collect();
-        Self { states, cache: TokenCache::new(policy.cached_tokens), hits: 0, misses: 0, check }
+        Self { states, cache: TokenCache::new(key, policy.cached_tokens), hits: 0, misses: 0, check }
     }
 
     pub(super) fn on_tick(&mut self, now: UnixTime) -> Vec<Order> {
@@ -72,7 +72,7 @@ impl Judge {
         token: &str,
         resource: &Resource,
     ) -> Result<(Rc<Known>, Verified), Undecided> {
-        let hash = TokenCache::hash(token);
+        let hash = self.cache.hash(token);
         let known = if let Some(known) = self.cache.get(&hash) {
             self.hits = self.hits.wrapping_add(1);
             known

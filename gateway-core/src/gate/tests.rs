@@ -6,6 +6,7 @@ use crate::jwks::cache::FetchFailed;
 use crate::jwt::sign::SigningKey;
 use crate::jwt::{Algorithm, Claims, Compact};
 use crate::signature::PureRust;
+use crate::token_cache::CacheKey;
 
 mod over_time;
 
@@ -27,7 +28,11 @@ fn gate_without_keys() -> Gate {
         ],
         "public_paths": ["/token"],
     });
-    Gate::new(Policy::parse(configuration.to_string().as_bytes()).unwrap(), Box::new(PureRust))
+    Gate::new(
+        Policy::parse(configuration.to_string().as_bytes()).unwrap(),
+        Box::new(PureRust),
+        CacheKey::new([7; 16]),
+    )
 }
 
 fn gate_with(keys: &[&SigningKey]) -> Gate {
@@ -304,8 +309,11 @@ fn h_13_a_page_reads_the_challenge_and_a_foreign_one_gets_nothing() {
         "public_paths": ["/token"],
         "allowed_origins": ["https://app.example"],
     });
-    let mut gate =
-        Gate::new(Policy::parse(configuration.to_string().as_bytes()).unwrap(), Box::new(PureRust));
+    let mut gate = Gate::new(
+        Policy::parse(configuration.to_string().as_bytes()).unwrap(),
+        Box::new(PureRust),
+        CacheKey::new([7; 16]),
+    );
     let token = format!("Bearer {}", key.access_token(&claims()).unwrap());
     let page = ("origin", "https://app.example");
     let Outcome::Answered(challenge) = decide(&mut gate, &[page]).0 else { panic!() };

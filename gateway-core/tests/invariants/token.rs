@@ -8,6 +8,7 @@ use gateway_core::policy::Policy;
 use gateway_core::request::Request;
 use gateway_core::signature::PureRust;
 use gateway_core::time::UnixTime;
+use gateway_core::token_cache::CacheKey;
 use serde_json::{Value, json};
 
 const NOW: u64 = 1_800_000_000;
@@ -47,7 +48,13 @@ impl Fixture {
         });
         let token = key.jws(&header, claims.to_string().as_bytes());
         let [header, claims] = [header, claims].map(|part| part.to_string());
-        Some(Self { gate: Gate::new(policy, Box::new(PureRust)), key, header, claims, token })
+        Some(Self {
+            gate: Gate::new(policy, Box::new(PureRust), CacheKey::new([7; 16])),
+            key,
+            header,
+            claims,
+            token,
+        })
     }
 
     /// Any path, a line break, any `Authorization`; answers whether the request passed.

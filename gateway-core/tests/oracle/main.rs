@@ -21,6 +21,7 @@ use gateway_core::policy::Policy;
 use gateway_core::request::Request;
 use gateway_core::signature::PureRust;
 use gateway_core::time::UnixTime;
+use gateway_core::token_cache::CacheKey;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header, get_current_timestamp};
 use proptest::test_runner::{Config, TestRunner};
@@ -53,7 +54,10 @@ impl Rivals {
             "cached_tokens": 100,
         });
         let policy = Policy::parse(configuration.to_string().as_bytes()).unwrap();
-        Self { gate: Gate::new(policy, Box::new(PureRust)), keys: serde_json::from_value(keys).unwrap() }
+        Self {
+            gate: Gate::new(policy, Box::new(PureRust), CacheKey::new([7; 16])),
+            keys: serde_json::from_value(keys).unwrap(),
+        }
     }
 
     /// Asks both within the same second: the oracle has a clock of its own.

@@ -10,6 +10,7 @@ use gateway_core::request::Request;
 use gateway_core::revocation::{Batch, NotABatch};
 use gateway_core::signature::PureRust;
 use gateway_core::time::UnixTime;
+use gateway_core::token_cache::CacheKey;
 use serde_json::{Value, json};
 
 pub(crate) const T0: u64 = 1_800_000_000;
@@ -170,7 +171,7 @@ impl Edge {
             "issuers": [issuer], "resources": [{ "uri": RESOURCE, "scope": "mcp:time" }],
         });
         let policy = Policy::parse(configuration.to_string().as_bytes()).unwrap();
-        Self { gate: Gate::new(policy, Box::new(PureRust)), fetches: 0, polls: 0 }
+        Self { gate: Gate::new(policy, Box::new(PureRust), CacheKey::new([7; 16])), fetches: 0, polls: 0 }
     }
 
     pub(crate) const fn fetches(&self) -> u64 {

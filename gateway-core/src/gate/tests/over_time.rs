@@ -49,7 +49,11 @@ fn gate_with_feed(key: &SigningKey) -> Gate {
         }],
         "resources": [{ "uri": TIME, "scope": "mcp:time" }],
     });
-    Gate::new(Policy::parse(configuration.to_string().as_bytes()).unwrap(), Box::new(PureRust))
+    Gate::new(
+        Policy::parse(configuration.to_string().as_bytes()).unwrap(),
+        Box::new(PureRust),
+        CacheKey::new([7; 16]),
+    )
 }
 
 fn revoked(cursor: &str, entries: &Value) -> Answer {
@@ -99,8 +103,11 @@ fn each_issuer_signs_for_itself_only() {
         ],
         "resources": [{ "uri": TIME, "scope": "mcp:time" }],
     });
-    let mut gate =
-        Gate::new(Policy::parse(configuration.to_string().as_bytes()).unwrap(), Box::new(PureRust));
+    let mut gate = Gate::new(
+        Policy::parse(configuration.to_string().as_bytes()).unwrap(),
+        Box::new(PureRust),
+        CacheKey::new([7; 16]),
+    );
     let foreign = |key: &SigningKey, edit: fn(&mut Value)| {
         let mut claims = json!({
             "iss": "https://idp.example/", "oid": "u1", "aud": ["api://tools"], "scp": ["mcp:time"],

@@ -22,6 +22,7 @@ use crate::{Failure, pin};
 pub(crate) struct AuthService {
     child: Child,
     address: SocketAddr,
+    internal: SocketAddr,
     folder: TempDir,
 }
 
@@ -51,7 +52,7 @@ impl AuthService {
         pin::to(core)?;
         let child = command("serve").spawn();
         pin::to(pin::REST)?;
-        let service = Self { child: child?, address, folder };
+        let service = Self { child: child?, address, internal, folder };
         let request = b"GET /jwks.json HTTP/1.1\r\nhost: localhost\r\n\r\n";
         for _ in 0..200 {
             if Client::connect(address).and_then(|mut client| client.ask(request)).ok() == Some(200) {
@@ -64,6 +65,11 @@ impl AuthService {
 
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where edges ask it for revocations.
+    pub(crate) const fn internal(&self) -> SocketAddr {
+        self.internal
     }
 
     /// The key that it signs with.

@@ -145,14 +145,48 @@ fn like_the_gateway() -> Value {
 
 /// Our filter, as shipped, in a VM of its own.
 pub(crate) fn ours(vm: &str, wasm: &Path, jwks: &Value) -> Value {
-    let policy = json!({
-        "issuers": [{
-            "issuer": ISSUER,
-            "jwks": { "inline": jwks },
-            "algorithms": ["ES256", "EdDSA", "RS256"],
-        }],
-        "resources": [{ "uri": format!("{ISSUER}{PATH}"), "scope": SCOPE }],
-    });
+    ours_telling(vm, wasm, jwks, &[])
+}
+
+/// The same, telling the rest of Envoy these facts.
+pub(crate) fn ours_telling(vm: &str, wasm: &Path, jwks: &Value, facts: &[&str]) -> Value {
+    filter(
+        vm,
+        wasm,
+        &json!({
+            "issuers": [{
+                "issuer": ISSUER,
+                "jwks": { "inline": jwks },
+                "algorithms": ["ES256", "EdDSA", "RS256"],
+            }],
+            "resources": resources(),
+            "publish": facts,
+        }),
+    )
+}
+
+/// The same, with keys and revocations from the clusters `auth-service` and `auth-internal`.
+pub(crate) fn ours_following(vm: &str, wasm: &Path) -> Value {
+    let (keys, feed) = ("/jwks.json", "/internal/revocations");
+    filter(
+        vm,
+        wasm,
+        &json!({
+            "issuers": [{
+                "issuer": ISSUER,
+                "jwks": { "cluster": "auth-service", "path": keys },
+                "revocations": { "cluster": "auth-internal", "path": feed },
+            }],
+            "resources": resources(),
+        }),
+    )
+}
+
+fn resources() -> Value {
+    json!([{ "uri": format!("{ISSUER}{PATH}"), "scope": SCOPE }])
+}
+
+fn filter(vm: &str, wasm: &Path, policy: &Value) -> Value {
     json!({
         "name": "mcp_edge",
         "typed_config": {

@@ -4,6 +4,7 @@ mod asking;
 mod cold;
 mod hits;
 mod memory;
+mod revocation;
 mod rounds;
 mod tools;
 
@@ -60,6 +61,9 @@ pub(crate) fn run(only: &[&str]) -> Result<(), Failure> {
     }
     if wants("memory") {
         memory::measure(&bench)?;
+    }
+    if wants("revocation") {
+        revocation::measure(&bench)?;
     }
     Ok(())
 }

@@ -61,6 +61,15 @@ pub struct Admission {
     pub only: Option<Allowed>,
 }
 
+impl Admission {
+    /// The value of one of the headers that tell the upstream who is calling.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.known.headers.iter().find(|(header, _)| *header == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
 impl Forward<'_> {
     /// Headers that tell the upstream who is calling; values are visible ASCII.
     #[must_use]

@@ -24,6 +24,7 @@ pub mod jwt;
 pub mod origins;
 pub mod parking;
 pub mod policy;
+pub mod publication;
 pub mod reply;
 pub mod request;
 pub mod resource;

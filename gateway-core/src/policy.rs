@@ -10,6 +10,7 @@ use crate::jwks::KeySet;
 use crate::jwks::cache::Limits;
 use crate::jwt::{Algorithm, Audience, ClaimNames, TokenType};
 use crate::origins::Origins;
+use crate::publication::Publication;
 use crate::resource::ResourceUri;
 use crate::revocation::FeedLimits;
 use crate::scope::Scope;
@@ -25,6 +26,8 @@ pub struct Policy {
     pub cached_tokens: usize,
     /// Which web pages may call protected resources, and under which names.
     pub origins: Origins,
+    /// What the rest of Envoy gets to know.
+    pub publication: Publication,
     /// The key that proves to upstreams that a request came through here.
     pub edge_key: Option<EdgeKey>,
     resources: Vec<Rc<Resource>>,

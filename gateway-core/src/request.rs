@@ -94,6 +94,16 @@ impl<'a> Request<'a> {
         Ok(request)
     }
 
+    /// A request of which nothing can be said but the identity headers that the client sent.
+    #[must_use]
+    pub fn claiming(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut request = Self::default();
+        for name in names.into_iter().filter(|name| is_identity_claim(name)) {
+            push_once(&mut request.identity_claims, name);
+        }
+        request
+    }
+
     fn note(&mut self, name: &'a str, value: &'a [u8]) {
         match name {
             ":path" => self.path = without_query(value),
@@ -121,6 +131,16 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn is_preflight(&self) -> bool {
         self.method == b"OPTIONS" && self.origin.is_some() && self.preflight.is_some()
+    }
+
+    /// The era that the headers speak of, for statistics and logs; nothing is decided by it.
+    #[must_use]
+    pub fn era(&self) -> &'static str {
+        match (self.mcp.version, self.mcp.session) {
+            (Some(b"2026-07-28"), None) => "modern",
+            (None, None) => "unknown",
+            (Some(_), _) | (None, Some(_)) => "legacy",
+        }
     }
 
     /// Whether the client would take a compressed answer.

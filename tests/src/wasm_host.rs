@@ -21,6 +21,8 @@ pub enum Call {
     Tick(u32),
     /// What time is it?
     Now,
+    /// Tell the rest of the host this about this request.
+    Publish(u32, String, String),
     /// Give me random bytes.
     Random,
     /// Give me the configuration.

@@ -9,8 +9,12 @@
     reason = "helpers of a test fail it by panicking"
 )]
 
+#[path = "examples/decision.rs"]
+mod decision;
 #[path = "examples/mistakes.rs"]
 mod mistakes;
+#[path = "examples/running.rs"]
+mod running;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,15 +23,11 @@ use std::process::Stdio;
 use gateway_core::policy::Policy;
 use gateway_e2e::forge::Forge;
 use gateway_e2e::gateway::{filter_wasm, repository};
-use gateway_e2e::ports::Reserved;
 use gateway_e2e::raw;
-use gateway_e2e::upstream::Recorder;
 use launcher::edge::filter_configuration;
-use launcher::probe::Probe;
-use launcher::process::Program;
 use launcher::settings::Settings;
+use running::{Running, key_of, tool_call};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
@@ -218,61 +218,6 @@ async fn g_11_envoy_refuses_an_example_whose_filter_configuration_is_wrong() {
     assert!(!accepted && said.contains("Plugin mcp_edge failed to load"), "{said}");
 }
 
-/// An example that runs, in front of an upstream that remembers.
-struct Running {
-    envoy: Program,
-    address: std::net::SocketAddr,
-    upstream: Recorder,
-    folder: TempDir,
-    _port: Reserved,
-}
-
-impl Running {
-    /// Starts `example` with `places` filled in; `files` are put into a folder that stands for `/etc/envoy`.
-    async fn start(example: &Shown, places: &[(&str, &str)], files: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            std::fs::write(folder.path().join(name), text).unwrap();
-        }
-        let upstream = Recorder::start().await;
-        let port = Reserved::new();
-        let (own, theirs) = (port.address().port().to_string(), upstream.address().port().to_string());
-        let listens = if example.name == "sidecar.yaml" { "15006" } else { "8080" };
-        let text = example.filled_in(places).replace("mcp-server.internal", "127.0.0.1");
-        let text = text.replace("/etc/envoy", folder.path().to_str().unwrap());
-        let text = text
-            .replace("0.0.0.0", "127.0.0.1")
-            .replace(&format!("port_value: {listens}"), &format!("port_value: {own}"));
-        let text = text.replace("port_value: 3000", &format!("port_value: {theirs}"));
-        let bootstrap = folder.path().join("bootstrap.yaml");
-        std::fs::write(&bootstrap, text).unwrap();
-        let mut command = Command::new(repository().join(".tools/bin/envoy"));
-        command.arg("--config-path").arg(bootstrap).args(["--concurrency", "1", "--disable-hot-restart"]);
-        command.args(["--log-level", "warning"]);
-        let mut envoy = Program::start("envoy", command, folder.path()).unwrap();
-        let probe = Probe { address: port.address(), path: "/".to_owned(), bearer: None };
-        while probe.status().await.is_none() {
-            assert!(envoy.ended().is_none(), "{}", envoy.last_words());
-        }
-        Self { envoy, address: port.address(), upstream, folder, _port: port }
-    }
-
-    async fn status(&self, headers: &[&[u8]]) -> u16 {
-        raw::get(self.address, "/time/mcp", headers).await.status
-    }
-
-    /// Replaces a file as Envoy wants it: by moving another one into its place.
-    fn put(&self, name: &str, text: &str) {
-        let new = self.folder.path().join("new");
-        std::fs::write(&new, text).unwrap();
-        std::fs::rename(new, self.folder.path().join(name)).unwrap();
-    }
-
-    fn times_logged(&self, text: &str) -> usize {
-        std::fs::read_to_string(self.envoy.log()).unwrap().matches(text).count()
-    }
-}
-
 const NOTHING_YET: &str = "version_info: \"0\"\nresources: []\n";
 
 #[tokio::test]
@@ -298,18 +243,6 @@ async fn g_10_by_ecds_nothing_passes_before_the_first_configuration_and_after_a_
     }
 }
 
-/// A call of one tool, by a client of the older era: what is called stands in the body only.
-fn tool_call(token: &str) -> Vec<u8> {
-    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_current_time","arguments":{}}}"#;
-    let length = body.len();
-    format!(
-        "POST /time/mcp HTTP/1.1\r\nhost: gateway.example\r\nauthorization: Bearer {token}\r\n\
-         content-type: application/json\r\naccept: application/json, text/event-stream\r\n\
-         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    )
-    .into_bytes()
-}
-
 #[tokio::test]
 async fn a_sidecar_with_inline_keys_decides_alone_and_at_once() {
     let forge = Forge::of_issuer("https://gateway.example", "time");
@@ -327,17 +260,6 @@ async fn a_sidecar_with_inline_keys_decides_alone_and_at_once() {
     let other = forge.with(|claims| "mcp:time:convert_time".clone_into(&mut claims.scope));
     assert_ne!(raw::send_whole(edge.address, &tool_call(&other)).await.status, 200);
     edge.envoy.stop().await;
-}
-
-/// The example's key, and this one in its place.
-fn key_of(forge: &Forge) -> Vec<(&'static str, String)> {
-    let jwk = forge.public_jwk();
-    let text = |name: &str| jwk.get(name).unwrap().as_str().unwrap().to_owned();
-    vec![
-        ("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", text("x")),
-        ("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0", text("y")),
-        ("of-rfc-7515", forge.kid().to_owned()),
-    ]
 }
 
 /// Neither Istio nor Envoy Gateway can set this option of Envoy's (docs/mesh.md): what it means there.

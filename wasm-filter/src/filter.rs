@@ -1,11 +1,12 @@
 //! The state of one VM, and the one way in which requests are decided: at once, after they waited, or after their body
 //! was read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_core::gate::{Admission, Answer, Decision, Gate, Order, Passage};
 use gateway_core::parking::Parking;
 use gateway_core::policy::Policy;
+use gateway_core::publication::MAX_MESSAGE;
 use gateway_core::reply::Reply;
 use gateway_core::request::Request;
 use gateway_core::signature::SignatureCheck;
@@ -22,6 +23,8 @@ use crate::tally::Tally;
 pub(crate) enum Outcome {
     /// It goes on.
     Forwarded(Passage),
+    /// It went on before; this is more of it.
+    Passing,
     /// It was answered.
     Answered,
     /// It is held back: it waits for keys, or for the rest of its body.
@@ -50,6 +53,8 @@ pub(crate) struct Filter {
     /// Answers that are streams: they end when their token does.
     streams: BTreeMap<u32, Admission>,
     streams_checked_at: UnixTime,
+    /// Requests that went on, of which only the message says what the operator wants to know.
+    untold: BTreeSet<u32>,
     tally: Tally,
     calls: Calls,
     /// Fetches that requests asked for. They start at the next tick: the SDK delivers an answer to the context that made
@@ -70,6 +75,7 @@ impl Filter {
             released: BTreeMap::new(),
             streams: BTreeMap::new(),
             streams_checked_at: UnixTime::default(),
+            untold: BTreeSet::new(),
             tally: Tally::default(),
             calls: Calls::default(),
             wanted: Vec::new(),
@@ -92,10 +98,19 @@ impl Filter {
         let held = self.held.entry(context).or_default();
         held.is_whole |= is_whole;
         match *held {
-            Held { needs_body: true, .. } if size > MAX_BODY => self.answer(context, &Reply::too_long()),
+            Held { needs_body: true, .. } if size > MAX_BODY => self
+                .on_request(context, |filter, request| filter.refuse(context, request, &Reply::too_long())),
             held @ Held { needs_body: true, is_whole: true } => self.decide(context, held),
             Held { .. } => Ok(Outcome::Held),
         }
+    }
+
+    /// A part of the body of a request that went on passes by: `size` bytes. Only the first is looked at.
+    pub(crate) fn on_passing_body(&mut self, context: u32, size: usize) -> Result<(), Refused> {
+        if size == 0 || !self.untold.remove(&context) || size > MAX_MESSAGE {
+            return Ok(());
+        }
+        host::publish(&self.gate.policy().publication.of_message(&host::request_body()?))
     }
 
     /// Decides about a request that waited.
@@ -106,48 +121,92 @@ impl Filter {
 
     /// Decides about the request which the host's calls speak about now, and applies the decision.
     fn decide(&mut self, context: u32, held: Held) -> Result<Outcome, Refused> {
+        self.on_request(context, |filter, request| filter.judge(context, held, request))
+    }
+
+    /// Does `work` on the request which the host's calls speak about now; one that cannot be read in one way only is
+    /// refused.
+    fn on_request(
+        &mut self,
+        context: u32,
+        work: impl FnOnce(&mut Self, &Request<'_>) -> Result<Outcome, Refused>,
+    ) -> Result<Outcome, Refused> {
         let headers = host::request_headers()?;
-        let request =
-            match Request::read(headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()))) {
-                Ok(request) => request,
-                Err(ambiguous) => return self.answer(context, &Reply::ambiguous(&format!("{ambiguous}."))),
-            };
+        let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
+        match Request::read(pairs) {
+            Ok(request) => work(self, &request),
+            Err(ambiguous) => {
+                let nothing_said = Request::claiming(headers.iter().map(|(name, _)| name.as_str()));
+                self.refuse(context, &nothing_said, &Reply::ambiguous(&format!("{ambiguous}.")))
+            }
+        }
+    }
+
+    fn judge(&mut self, context: u32, held: Held, request: &Request<'_>) -> Result<Outcome, Refused> {
         let Held { needs_body, is_whole } = held;
         let body = if needs_body && is_whole { Some(host::request_body()?) } else { None };
-        let (decision, order) = self.gate.decide(self.now, &request, body.as_deref());
+        let (decision, order) = self.gate.decide(self.now, request, body.as_deref());
         self.wanted.extend(order);
         match decision {
             Decision::Forward(forward) => {
                 self.forget(context);
                 host::change_request(&forward)?;
-                self.tally.count(self.gate.policy(), &request, "allowed");
+                self.tell(
+                    context,
+                    request,
+                    "allowed",
+                    (forward.passage.admission.as_ref(), body.as_deref()),
+                )?;
                 Ok(Outcome::Forwarded(forward.passage))
             }
             Decision::ReadBody => {
                 self.parking.leave(context);
                 let held = Held { needs_body: true, is_whole };
                 self.held.insert(context, held);
-                if is_whole { self.decide(context, held) } else { Ok(Outcome::Held) }
+                if is_whole { self.judge(context, held, request) } else { Ok(Outcome::Held) }
             }
             Decision::Wait if self.parking.park(context, self.now) => {
                 self.held.insert(context, held);
                 Ok(Outcome::Held)
             }
-            Decision::Wait => self.refuse(context, &request, &Reply::cannot_decide_yet()),
-            Decision::Reply(reply) => self.refuse(context, &request, &reply),
+            Decision::Wait => self.refuse(context, request, &Reply::cannot_decide_yet()),
+            Decision::Reply(reply) => self.refuse(context, request, &reply),
         }
+    }
+
+    /// Counts a decided request, and tells the rest of Envoy what its operator wants to know: now, or when its message
+    /// passes by.
+    fn tell(
+        &mut self,
+        context: u32,
+        request: &Request<'_>,
+        outcome: &'static str,
+        (admission, message): (Option<&Admission>, Option<&[u8]>),
+    ) -> Result<(), Refused> {
+        let policy = self.gate.policy();
+        self.tally.count(policy, request, outcome);
+        let publication = &policy.publication;
+        if publication.is_empty() {
+            return Ok(());
+        }
+        host::publish(&publication.of_request(policy, request, outcome, admission))?;
+        if publication.needs_message(request) {
+            match message {
+                Some(message) => host::publish(&publication.of_message(message))?,
+                None => {
+                    self.untold.insert(context);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Answers without the identity that the client claimed, so that the access log does not repeat a lie.
     fn refuse(&mut self, context: u32, request: &Request<'_>, reply: &Reply) -> Result<Outcome, Refused> {
-        self.tally.count(self.gate.policy(), request, reply.reason);
+        self.tell(context, request, reply.reason, (None, None))?;
         for name in request.identity_claims() {
             host::remove_request_header(name)?;
         }
-        self.answer(context, reply)
-    }
-
-    fn answer(&mut self, context: u32, reply: &Reply) -> Result<Outcome, Refused> {
         self.forget(context);
         host::reply(reply)?;
         Ok(Outcome::Answered)
@@ -158,6 +217,7 @@ impl Filter {
         self.parking.leave(context);
         self.held.remove(&context);
         self.released.remove(&context);
+        self.untold.remove(&context);
     }
 
     /// How a request that was held got through.
@@ -200,10 +260,13 @@ impl Filter {
         self.wanted.extend(due);
         self.start_wanted(now);
         for context in self.parking.overdue(now) {
-            self.forget(context);
-            if host::enter(context).is_ok() {
-                host::reply(&Reply::cannot_decide_yet())?;
+            if host::enter(context).is_err() {
+                self.forget(context);
+                continue;
             }
+            self.on_request(context, |filter, request| {
+                filter.refuse(context, request, &Reply::cannot_decide_yet())
+            })?;
         }
         if now > self.streams_checked_at {
             self.check_streams(now)?;

@@ -6,6 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use gateway_core::assertion;
 use gateway_core::gate::Forward;
 use gateway_core::policy::Endpoint;
+use gateway_core::publication::Told;
 use gateway_core::reply::Reply;
 use gateway_core::time::UnixTime;
 use gateway_core::token_cache::CacheKey;
@@ -29,6 +30,10 @@ pub(crate) fn now() -> Result<UnixTime, Refused> {
 }
 
 /// A key for the token cache from the host's source of randomness.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where randomness comes from; the core takes it as a parameter"
+)]
 pub(crate) fn cache_key() -> Result<CacheKey, Refused> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|_| Refused)?;
@@ -100,6 +105,14 @@ pub(crate) fn cut_response() -> Result<(), Refused> {
 pub(crate) fn reply(reply: &Reply) -> Result<(), Refused> {
     let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     Ok(hostcalls::send_http_response(u32::from(reply.status), headers, Some(reply.body.as_bytes()))?)
+}
+
+/// Tells the rest of Envoy something about the current request, as filter state.
+pub(crate) fn publish(told: &Told<'_>) -> Result<(), Refused> {
+    for (fact, value) in told {
+        hostcalls::set_property(vec![fact.key()], Some(value.as_bytes()))?;
+    }
+    Ok(())
 }
 
 /// Lets the current request go on after it waited.

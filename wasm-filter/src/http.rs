@@ -37,6 +37,7 @@ impl Http {
                 self.passage = passage;
                 Action::Continue
             }
+            Ok(Outcome::Passing) => Action::Continue,
             Ok(Outcome::Answered | Outcome::Held) => Action::Pause,
             Err(Refused) => {
                 // Nothing was decided, so nothing passes: answered if the host still lets us, paused in any case.
@@ -49,12 +50,12 @@ impl Http {
     }
 
     fn on_part_of_body(&mut self, size: usize, is_whole: bool) -> Action {
-        let context = self.context;
-        let is_held = self.shared.borrow_mut().as_mut().is_none_or(|filter| filter.is_held(context));
-        if !is_held {
-            return Action::Continue;
-        }
-        self.decide(|filter, context| filter.on_body(context, size, is_whole))
+        self.decide(|filter, context| {
+            if filter.is_held(context) {
+                return filter.on_body(context, size, is_whole);
+            }
+            filter.on_passing_body(context, size).map(|()| Outcome::Passing)
+        })
     }
 
     /// How the answer has to be treated, by its headers.

@@ -23,11 +23,7 @@ impl Tally {
     /// Counts one decided request: by server, era and what became of it.
     pub(crate) fn count(&mut self, policy: &Policy, request: &Request<'_>, outcome: &'static str) {
         let server = policy.server_at(request.path);
-        let era = match (request.mcp.version, request.mcp.session) {
-            (Some(b"2026-07-28"), None) => "modern",
-            (None, None) => "unknown",
-            (Some(_), _) | (None, Some(_)) => "legacy",
-        };
+        let era = request.era();
         if !self.counts.contains_key(server) {
             self.counts.insert(server.to_owned(), BTreeMap::new());
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::rounds::{in_turn, latencies};
 use super::{Bench, get};
 use crate::Failure;
-use crate::bootstrap::{self, Listener, Native, Shape, native, ours};
+use crate::bootstrap::{self, Listener, Native, Shape, native, ours, ours_telling};
 use crate::envoy::{Envoy, free_address, free_addresses};
 use crate::report::{figure, say};
 use crate::tokens::{SCOPE, claims};
@@ -49,10 +49,15 @@ pub(super) fn measure(bench: &Bench) -> Result<(), Failure> {
 fn measure_on(bench: &Bench, shape: Shape, figures: &str) -> Result<(), Failure> {
     let [admin, open, filtered, cached, with_headers, uncached] = free_addresses()?;
     let jwks = bench.issuer.jwks();
+    let facts: &[&str] = match shape {
+        Shape::Bare => &[],
+        // What the access log of the gateway shows.
+        Shape::Gateway => &["outcome", "server", "era", "method", "tool"],
+    };
     let listener = |name: &str, address, filters| Listener { name: name.to_owned(), address, filters };
     let listeners = [
         listener("no auth", open, vec![]),
-        listener("our filter", filtered, vec![ours("hits", &bench.wasm, &jwks)]),
+        listener("our filter", filtered, vec![ours_telling("hits", &bench.wasm, &jwks, facts)]),
         listener("jwt_authn, cached", cached, vec![native(Native::Cached, &jwks)]),
         listener("jwt_authn, cached, headers", with_headers, vec![native(Native::CachedWithHeaders, &jwks)]),
         listener("jwt_authn, uncached", uncached, vec![native(Native::Uncached, &jwks)]),

@@ -1,5 +1,6 @@
 //! The JSON shape of the filter's configuration, and the way from it to a [`Policy`].
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use serde::Deserialize;
@@ -9,6 +10,7 @@ use super::{Policy, PolicyError, PublicPath, Resource, Waiting};
 use crate::assertion::EdgeKey;
 use crate::json::{self, Object};
 use crate::origins::{Origins, is_host, is_origin};
+use crate::publication::{Fact, Publication};
 use crate::resource::ResourceUri;
 
 #[derive(Deserialize)]
@@ -26,6 +28,8 @@ struct RawPolicy {
     cached_tokens: Option<u64>,
     #[serde(default)]
     edge_key: Option<String>,
+    #[serde(default)]
+    publish: BTreeSet<Fact>,
     #[serde(default)]
     allowed_origins: Vec<String>,
     #[serde(default)]
@@ -78,6 +82,7 @@ pub(super) fn parse(configuration: &[u8]) -> Result<Policy, PolicyError> {
         },
         cached_tokens: usize::try_from(cached_tokens).unwrap_or(usize::MAX),
         origins,
+        publication: Publication::new(raw.publish),
         edge_key: raw
             .edge_key
             .map(|key| EdgeKey::parse(&key))

@@ -103,6 +103,15 @@ fn define_headers(linker: &mut Linker<State>) -> Result<(), Error> {
     )?;
     linker.func_wrap(
         "env",
+        "proxy_set_property",
+        |mut caller: Caller<'_, State>, key: u32, key_size: u32, value: u32, size: u32| {
+            let told = (text(&caller, key, key_size), text(&caller, value, size));
+            let context = caller.data().context;
+            note(&mut caller, Call::Publish(context, told.0, told.1))
+        },
+    )?;
+    linker.func_wrap(
+        "env",
         "proxy_remove_header_map_value",
         |mut caller: Caller<'_, State>, _map: i32, at: u32, size: u32| {
             let (context, name) = (caller.data().context, text(&caller, at, size));

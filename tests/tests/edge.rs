@@ -169,6 +169,53 @@ async fn g_03_underscores_in_header_names_and_g_08_smuggling_are_refused_by_envo
 }
 
 #[tokio::test]
+async fn g_05_what_a_client_says_of_its_own_address_and_way_reaches_nobody() {
+    let (gateway, recorder) = gateway_with_recorder().await;
+    let authorization = format!("authorization: Bearer {}", Forge::of(&gateway, "time").token());
+    let lies: Vec<String> = [
+        "forwarded: for=",
+        "x-envoy-attempt-count: ",
+        "x-envoy-decorator-operation: ",
+        "x-envoy-external-address: ",
+        "x-envoy-internal: ",
+        "x-envoy-original-path: ",
+        "x-envoy-upstream-alt-stat-name: ",
+        "x-forwarded-client-cert: ",
+        "x-forwarded-for: ",
+        "x-forwarded-host: ",
+        "x-forwarded-port: ",
+        "x-forwarded-proto: ",
+        "x-real-ip: ",
+    ]
+    .map(|name| format!("{name}canary.example"))
+    .into();
+    let headers: Vec<&[u8]> =
+        lies.iter().map(|lie| lie.as_bytes()).chain([authorization.as_bytes()]).collect();
+    assert_eq!(raw::get(gateway.edge(), "/time/mcp", &headers).await.status, 200);
+    let [head] = <[String; 1]>::try_from(recorder.heads()).expect("one request");
+    assert!(!head.contains("canary"), "{head}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn g_09_more_headers_than_anybody_needs_are_refused_before_the_filter_sees_them() {
+    let (gateway, recorder) = gateway_with_recorder().await;
+    let forge = Forge::of(&gateway, "time");
+    let (many, long): (Vec<String>, _) = (
+        (0..101).map(|number| format!("x-{number}: 1")).collect(),
+        format!("x-long: {}", "x".repeat(97 * 1024)),
+    );
+    let many: Vec<&[u8]> = many.iter().map(String::as_bytes).collect();
+    for headers in [many, vec![long.as_bytes()]] {
+        let answer = raw::get(gateway.edge(), "/time/mcp", &headers).await;
+        assert_eq!(answer.status, 431, "{}", answer.head);
+    }
+    assert_eq!(recorder.heads(), [] as [&str; 0]);
+    is_unharmed(&gateway, &forge, "header floods").await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn g_17_no_log_holds_a_token_a_query_or_a_claimed_identity() {
     let (gateway, _recorder) = gateway_with_recorder().await;
     let forge = Forge::of(&gateway, "time");

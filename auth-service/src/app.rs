@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use gateway_core::jwks::KeySetError;
-use service_kit::clock::SystemClock;
+use gateway_core::time::UnixTime;
+use service_kit::clock::{Clock as _, SystemClock};
 use service_kit::random::SystemRng;
 
 use crate::config::Config;
@@ -27,9 +27,6 @@ pub enum StartError {
     /// The keys in it.
     #[error("DATA_DIR: {0}")]
     Keys(#[from] KeysError),
-    /// They cannot verify what they sign.
-    #[error("DATA_DIR: the signing keys are not usable: {0}")]
-    KeySet(#[from] KeySetError),
     /// Another process holds the store.
     #[error("DATA_DIR: {0} is in use by another process; one auth-service at a time can use it")]
     StoreInUse(std::path::PathBuf),
@@ -51,12 +48,13 @@ pub fn assemble(config: &Config) -> Result<Deps, StartError> {
         StoreErrorKind::InUse => StartError::StoreInUse(file),
         StoreErrorKind::Unavailable | StoreErrorKind::Corrupt => StartError::Store(file, error),
     })?;
-    let keys = SigningKeys::load_or_generate(&places.data_dir, places.algorithm, rng.as_ref())?;
+    let now = UnixTime::from_secs(SystemClock.now());
+    let keys = SigningKeys::open(&places.data_dir, places.rotation, now, rng.as_ref())?;
     Ok(Deps {
         catalogue: config.catalogue.clone(),
         store: Arc::new(store),
         identities: Arc::new(LocalUsers::new(&places.users_file)),
-        verifier: Verifier::new(&config.catalogue, &keys.jwks())?,
+        verifier: Verifier::new(&config.catalogue),
         keys,
         refresh_key: keys::refresh_key(&places.data_dir, rng.as_ref())?,
         clock: Arc::new(SystemClock),

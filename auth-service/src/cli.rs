@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Parser, Subcommand};
+use gateway_core::time::UnixTime;
 use serde_json::{Map, Value, json};
+use service_kit::clock::{Clock as _, SystemClock};
 use service_kit::lifecycle::{EXIT_UNAVAILABLE, EXIT_USAGE, fail};
 use service_kit::random::{NoEntropy, Rng, SystemRng};
 use service_kit::settings::ProcessEnv;
@@ -15,7 +17,7 @@ use crate::config::{self, Config, ConfigError, Places};
 use crate::data_dir::{self, DataDirError};
 use crate::identity::password::{self, PasswordError};
 use crate::identity::users_file::{self, Accounts, NewUser, UsersFileError};
-use crate::keys::{self, KeysError, SigningKeys};
+use crate::keys::{self, KeyOrder, KeysError, SigningKeys};
 use crate::operator::{self, OperatorError};
 use crate::server::{self, ServeError};
 
@@ -42,6 +44,27 @@ enum Command {
     /// Manage the users of the users file.
     #[command(subcommand)]
     Users(Users),
+    /// Manage the signing keys. A running service takes a change in within two seconds.
+    #[command(subcommand)]
+    Keys(Keys),
+}
+
+#[derive(Debug, Subcommand)]
+enum Keys {
+    /// Show the published keys, and which one signs.
+    List,
+    /// Make a new key. It signs after `SIGNING_KEY_LEAD`, when everybody has fetched it.
+    Rotate {
+        /// It signs at once: edges fetch it when they meet it.
+        #[arg(long)]
+        at_once: bool,
+    },
+    /// Take a key out, at once, for when it was stolen: its tokens die when verifiers fetch the key set again (edges:
+    /// within 5 minutes).
+    Withdraw {
+        /// The key's id.
+        kid: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -100,6 +123,7 @@ impl CommandError {
             Self::Settings(_)
             | Self::Operator(OperatorError::Refused(_))
             | Self::NoSuchUser(..)
+            | Self::Keys(KeysError::NoSuchKey(_))
             | Self::UsersFile(UsersFileError::Malformed(..) | UsersFileError::User { .. }) => EXIT_USAGE,
             Self::Start(_)
             | Self::Serve(_)
@@ -122,6 +146,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Init => init().map(|line| print(&line)),
         Command::Revoke(order) => revoke(&order).map(|line| print(&line)),
         Command::Users(Users::Passwd { name }) => passwd(&name).map(|line| print(&line)),
+        Command::Keys(order) => keys_of(order).map(|line| print(&line)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -152,7 +177,7 @@ fn init() -> Result<Value, CommandError> {
     let (places, logs) = Places::read(&ProcessEnv)?;
     logs.start();
     data_dir::prepare(&places.data_dir)?;
-    SigningKeys::load_or_generate(&places.data_dir, places.algorithm, &SystemRng)?;
+    SigningKeys::open(&places.data_dir, places.rotation, now(), &SystemRng)?;
     keys::refresh_key(&places.data_dir, &SystemRng)?;
     match Accounts::read(&places.users_file) {
         Ok(accounts) => Ok(json!({ "users": accounts.names().collect::<Vec<_>>() })),
@@ -176,6 +201,22 @@ fn revoke(order: &Revoke) -> Result<Value, CommandError> {
         .filter_map(|(name, value)| Some((name.to_owned(), Value::from(value.as_deref()?))))
         .collect();
     Ok(operator::post(address, "/internal/revocations", &Value::Object(order))?)
+}
+
+fn keys_of(order: Keys) -> Result<Value, CommandError> {
+    let (places, logs) = Places::read(&ProcessEnv)?;
+    logs.start();
+    let order = match order {
+        Keys::List => return Ok(keys::list(&places.data_dir, now())?),
+        Keys::Rotate { at_once: false } => KeyOrder::Rotate,
+        Keys::Rotate { at_once: true } => KeyOrder::RotateAtOnce,
+        Keys::Withdraw { kid } => KeyOrder::Withdraw(kid),
+    };
+    Ok(keys::order(&places.data_dir, places.rotation, &order, (now(), &SystemRng))?)
+}
+
+fn now() -> UnixTime {
+    UnixTime::from_secs(SystemClock.now())
 }
 
 fn user_id(rng: &dyn Rng) -> Result<String, NoEntropy> {

@@ -14,6 +14,7 @@ use service_kit::telemetry::LogSettings;
 use crate::domain::catalogue::{Catalogue, NoServer};
 use crate::flow::Lifetimes;
 use crate::identity::users_file::{Accounts, UsersFileError};
+use crate::keys::Rotation;
 
 /// Longest lifetime of anything but an access token: ten years, in seconds.
 const YEARS: u64 = 10 * 365 * 86_400;
@@ -36,8 +37,8 @@ pub struct Places {
     pub data_dir: PathBuf,
     /// `USERS_FILE` (`{DATA_DIR}/users.json`).
     pub users_file: PathBuf,
-    /// `SIGNING_ALGORITHM` (`ES256`, or `EdDSA`).
-    pub algorithm: Algorithm,
+    /// `SIGNING_ALGORITHM` (`ES256`, or `EdDSA`), `SIGNING_KEY_INTERVAL` (90 days), `SIGNING_KEY_LEAD` (10 minutes).
+    pub rotation: Rotation,
 }
 
 /// Everything that `serve` needs.
@@ -71,11 +72,7 @@ impl Places {
     fn from<S: Strings>(reader: &mut Reader<'_, S>) -> Self {
         let data_dir: PathBuf = reader.or("DATA_DIR", PathBuf::from("./data"), "a directory such as ./data");
         let users_file = reader.or("USERS_FILE", data_dir.join("users.json"), "a file such as ./users.json");
-        Self {
-            data_dir,
-            users_file,
-            algorithm: reader.or("SIGNING_ALGORITHM", Algorithm::Es256, "ES256 or EdDSA"),
-        }
+        Self { data_dir, users_file, rotation: rotation(reader) }
     }
 }
 
@@ -124,6 +121,26 @@ fn address<S: Strings>(reader: &mut Reader<'_, S>, name: &str, port: u16) -> Soc
     reader.or(name, SocketAddr::from(([127, 0, 0, 1], port)), "an address such as 127.0.0.1:8000")
 }
 
+fn rotation<S: Strings>(reader: &mut Reader<'_, S>) -> Rotation {
+    let rotation = Rotation {
+        algorithm: reader.or("SIGNING_ALGORITHM", Algorithm::Es256, "ES256 or EdDSA"),
+        interval: reader.or("SIGNING_KEY_INTERVAL", 7_776_000, "a number of seconds"),
+        lead: reader.or("SIGNING_KEY_LEAD", 600, "a number of seconds"),
+    };
+    if !(0..=86_400).contains(&rotation.lead) {
+        reader.mistake("SIGNING_KEY_LEAD", "expected 0 to 86400 seconds");
+    }
+    // A key is published until the tokens that it signed have expired: keys that change faster would pile up.
+    let is_sane = (rotation.lead.max(3600)..=YEARS).contains(&rotation.interval);
+    if rotation.interval != 0 && !is_sane {
+        reader.mistake(
+            "SIGNING_KEY_INTERVAL",
+            "expected 0 (never), or at least 3600 seconds and SIGNING_KEY_LEAD, and at most ten years",
+        );
+    }
+    rotation
+}
+
 fn lifetimes<S: Strings>(reader: &mut Reader<'_, S>) -> Lifetimes {
     let mut seconds = |name, default, range: std::ops::RangeInclusive<u64>| {
         let value: u64 = reader.or(name, default, "a number of seconds");
@@ -164,7 +181,10 @@ mod tests {
         assert_eq!(config.bind.to_string(), "127.0.0.1:8000");
         assert_eq!(config.internal_bind.to_string(), "127.0.0.1:8001");
         assert_eq!(config.places.users_file, Path::new("./data/users.json"));
-        assert_eq!(config.places.algorithm, Algorithm::Es256);
+        assert_eq!(
+            config.places.rotation,
+            Rotation { algorithm: Algorithm::Es256, interval: 7_776_000, lead: 600 }
+        );
         let expected = Lifetimes {
             access_token: 900,
             refresh_token: 2_592_000,
@@ -182,6 +202,8 @@ mod tests {
                 ("ACCESS_TOKEN_LIFETIME", "3601"),
                 ("REFRESH_GRACE", "601"),
                 ("SESSION_LIFETIME", "0"),
+                ("SIGNING_KEY_INTERVAL", "3599"),
+                ("SIGNING_KEY_LEAD", "86401"),
                 ("AUTH_BIND", "127.0.0.1:9"),
                 ("AUTH_INTERNAL_BIND", "127.0.0.1:9"),
             ]
@@ -192,6 +214,8 @@ mod tests {
             "ACCESS_TOKEN_LIFETIME: expected 1 to 3600 seconds",
             "REFRESH_GRACE: expected 0 to 600 seconds",
             "SESSION_LIFETIME: expected 1 to",
+            "SIGNING_KEY_INTERVAL: expected 0 (never), or at least",
+            "SIGNING_KEY_LEAD: expected 0 to 86400",
             "AUTH_INTERNAL_BIND: expected an address other than AUTH_BIND",
         ] {
             assert!(mistakes.contains(line), "{line}: {mistakes}");

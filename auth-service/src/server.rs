@@ -22,7 +22,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// How often expired records are forgotten.
 const PURGE: Duration = Duration::from_secs(60);
 
-/// How often it is looked whether users have been removed. Without a change that is one `stat`.
+/// How often it is looked whether users have been removed or keys have changed. Without a change that is one `stat` each.
 const WATCH: Duration = Duration::from_secs(2);
 
 /// Why the service does not serve.
@@ -66,6 +66,7 @@ pub async fn serve(config: &Config, deps: Deps) -> Result<(), ServeError> {
     tasks.spawn(listen(public, http::public(&deps), ending.clone()));
     tasks.spawn(listen(internal, http::internal(&deps), ending.clone()));
     let purge = tokio::spawn(purge(Arc::clone(&deps)));
+    let keys = tokio::spawn(watch_keys(Arc::clone(&deps)));
     let watch = tokio::spawn(users.go_on(deps));
     let signal = shutdown.requested().await;
     tracing::info!(signal, "ending: no new requests, those under way have 5 s");
@@ -75,6 +76,7 @@ pub async fn serve(config: &Config, deps: Deps) -> Result<(), ServeError> {
         _ = shutdown.requested() => false,
     };
     purge.abort();
+    keys.abort();
     watch.abort();
     if drained {
         tracing::info!("ended");
@@ -127,6 +129,30 @@ impl UsersWatch {
             ticks.tick().await;
             self.look(&deps).await;
         }
+    }
+}
+
+/// Takes in what an operator, another replica or the time has done to the signing keys.
+async fn watch_keys(deps: Arc<Deps>) {
+    let mut ticks = tokio::time::interval(WATCH);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut has_failed = false;
+    loop {
+        ticks.tick().await;
+        let looked = deps.keys.look(deps.now(), deps.rng.as_ref());
+        match &looked {
+            Ok(true) => {
+                let in_use = deps.keys.in_use();
+                tracing::info!(
+                    signs = in_use.kid(),
+                    published = in_use.count(),
+                    "the signing keys have changed"
+                );
+            }
+            Err(error) if !has_failed => tracing::error!(%error, "the signing keys stay as they were"),
+            Ok(false) | Err(_) => {}
+        }
+        has_failed = looked.is_err();
     }
 }
 

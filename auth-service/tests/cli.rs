@@ -132,6 +132,35 @@ impl Drop for Running {
 }
 
 #[test]
+fn e_10_keys_are_listed_rotated_and_withdrawn_while_the_service_runs() {
+    let home = home();
+    line(&run(home.path(), &["init"]));
+    let service = Running::start(home.path());
+    let published = || {
+        let answer = service.send("GET /jwks.json HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let set: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+        set["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect::<Vec<_>>()
+    };
+    let first = published();
+    assert_eq!(line(&run(home.path(), &["keys", "list"]))["keys"][0]["kid"], first[0]);
+
+    let listed = line(&run(home.path(), &["keys", "rotate"]));
+    assert_eq!((&listed["keys"][0]["signs"], &listed["keys"][1]["signs"]), (&json!(true), &json!(false)));
+    while published().len() != 2 {}
+
+    let withdrawn = first[0].as_str().unwrap();
+    let listed = line(&run(home.path(), &["keys", "withdraw", withdrawn]));
+    assert!(!listed.to_string().contains(withdrawn) && !listed.to_string().contains("\"d\""), "{listed}");
+    while published().contains(&first[0]) {}
+
+    let unknown = run(home.path(), &["keys", "withdraw", withdrawn]);
+    assert_eq!(unknown.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("`keys list` shows"));
+    assert_eq!(mode(&home.path().join("data/signing-keys.json")), 0o600);
+    service.signal("TERM");
+}
+
+#[test]
 fn init_prepares_everything_once_and_prints_the_password_once() {
     let home = home();
     let first = line(&run(home.path(), &["init"]));

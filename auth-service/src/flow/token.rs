@@ -151,7 +151,7 @@ pub(super) fn access_token(
     let id = TokenId::generate(deps.rng.as_ref())?;
     let now = deps.now();
     let expires_at = now.plus(deps.lifetimes.access_token);
-    let token = deps.keys.access_token(&Claims {
+    let token = deps.keys.in_use().access_token(&Claims {
         iss: deps.catalogue.issuer().to_string(),
         sub: access.subject.to_string(),
         aud: deps.catalogue.resource_of(&access.server).to_string(),

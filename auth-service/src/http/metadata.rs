@@ -52,5 +52,5 @@ pub(super) async fn protected_resource(State(deps): State<Arc<Deps>>, Path(name)
 
 /// `GET /jwks.json` (RFC 7517 §5).
 pub(super) async fn jwks(State(deps): State<Arc<Deps>>) -> Response {
-    (CACHE, Json(deps.keys.jwks())).into_response()
+    (CACHE, Json(deps.keys.in_use().jwks())).into_response()
 }

@@ -9,12 +9,13 @@ use auth_service::domain::catalogue::Catalogue;
 use auth_service::flow::verify::Verifier;
 use auth_service::flow::{Deps, Ending, Lifetimes};
 use auth_service::identity::local::LocalUsers;
-use auth_service::keys::{self, SigningKeys};
+use auth_service::keys::{self, Rotation, SigningKeys};
 use auth_service::store::embedded::EmbeddedStore;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use gateway_core::jwt::Algorithm;
+use gateway_core::time::UnixTime;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use service_kit::clock::ManualClock;
@@ -44,6 +45,9 @@ pub(crate) const LIFETIMES: Lifetimes = Lifetimes {
     client: 7_776_000,
     session: 28_800,
 };
+
+pub(crate) const ROTATION: Rotation =
+    Rotation { algorithm: Algorithm::Es256, interval: 7_776_000, lead: 600 };
 
 /// `PASSWORD`, hashed with the least cost that argon2 allows: tests sign in by the hundred.
 pub(crate) const HASH: &str =
@@ -115,9 +119,9 @@ impl TestApp {
         let rng = Arc::new(SequenceRng::default());
         let servers = servers.iter().map(|name| name.parse().unwrap()).collect();
         let catalogue = Catalogue::new(issuer.parse().unwrap(), servers).unwrap();
-        let keys = SigningKeys::load_or_generate(home.path(), Algorithm::Es256, rng.as_ref()).unwrap();
+        let keys = SigningKeys::open(home.path(), ROTATION, UnixTime::from_secs(NOW), rng.as_ref()).unwrap();
         let deps = Arc::new(Deps {
-            verifier: Verifier::new(&catalogue, &keys.jwks()).unwrap(),
+            verifier: Verifier::new(&catalogue),
             catalogue,
             store: Arc::new(EmbeddedStore::open(&home.path().join(STORE_FILE), rng.as_ref()).unwrap()),
             identities: Arc::new(LocalUsers::new(&home.path().join("users.json"))),

@@ -161,13 +161,29 @@ pub(crate) async fn connected(app: &TestApp) -> (String, String, String) {
     (client.clone(), member("access_token"), member("refresh_token"))
 }
 
+/// The next access and refresh token of `client`.
+pub(crate) async fn refreshed(app: &TestApp, client: &str, token: &str) -> (String, String) {
+    let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", client)];
+    let answer = app.token(&form).await.json();
+    let member = |name: &str| answer[name].as_str().unwrap().to_owned();
+    (member("access_token"), member("refresh_token"))
+}
+
 /// A claim of an access token, unverified.
 pub(crate) fn claim(token: &str, name: &str) -> String {
+    member(token.split('.').nth(1).unwrap(), name)
+}
+
+/// The id of the key that signed a token.
+pub(crate) fn kid(token: &str) -> String {
+    member(token.split('.').next().unwrap(), "kid")
+}
+
+fn member(part: &str, name: &str) -> String {
     use base64::Engine as _;
-    let payload = token.split('.').nth(1).unwrap();
-    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
-    let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap();
-    claims[name].as_str().unwrap().to_owned()
+    let part = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).unwrap();
+    let members: serde_json::Value = serde_json::from_slice(&part).unwrap();
+    members[name].as_str().unwrap().to_owned()
 }
 
 /// A code for `client`, approved by ada; the whole way through the pages.

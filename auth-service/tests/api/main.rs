@@ -14,6 +14,7 @@ mod authorize;
 mod browser;
 mod consent;
 mod internal;
+mod keys;
 mod metadata;
 mod refresh;
 mod register;

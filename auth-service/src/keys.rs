@@ -120,29 +120,31 @@ impl SigningKeys {
     }
 
     /// Looks at the file and the time, makes a key when one is due, and takes in what has changed: whether anything that is
-    /// in use did.
+    /// in use did. It may wait for the file; nobody waits for it.
     ///
     /// # Errors
     /// [`KeysError`]; what was in use stays.
     pub fn look(&self, now: UnixTime, rng: &dyn Rng) -> Result<bool, KeysError> {
-        let version = self.file.version()?;
-        let mut standing = self.standing.write().unwrap_or_else(PoisonError::into_inner);
-        if version != standing.version {
-            standing.all = self.file.read()?;
-            standing.version = version;
+        let (seen, mut all) = {
+            let standing = self.standing.read().unwrap_or_else(PoisonError::into_inner);
+            (standing.version, standing.all.clone())
+        };
+        let mut version = self.file.version()?;
+        if version != seen {
+            all = self.file.read()?;
         }
         // A change of algorithm waits for a restart: replicas that are set differently would never come to rest.
-        let newest = standing.all.newest().map_or(self.rotation.algorithm, |newest| newest.key.algorithm());
-        if (Rotation { algorithm: newest, ..self.rotation }).is_due(&standing.all, now) {
+        let algorithm = all.newest().map_or(self.rotation.algorithm, |newest| newest.key.algorithm());
+        if (Rotation { algorithm, ..self.rotation }).is_due(&all, now) {
             self.file.change(|all| self.rotation.turn(all, now, rng))?;
-            standing.version = self.file.version()?;
-            standing.all = self.file.read()?;
+            version = self.file.version()?;
+            all = self.file.read()?;
         }
-        let in_use = InUse::at(&standing.all, now)?;
+        let in_use = InUse::at(&all, now)?;
+        let mut standing = self.standing.write().unwrap_or_else(PoisonError::into_inner);
         let has_changed = !in_use.is_same(&standing.in_use);
-        if has_changed {
-            standing.in_use = Arc::new(in_use);
-        }
+        let in_use = if has_changed { Arc::new(in_use) } else { Arc::clone(&standing.in_use) };
+        *standing = Standing { version, all, in_use };
         Ok(has_changed)
     }
 

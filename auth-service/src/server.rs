@@ -139,7 +139,9 @@ async fn watch_keys(deps: Arc<Deps>) {
     let mut has_failed = false;
     loop {
         ticks.tick().await;
-        let looked = deps.keys.look(deps.now(), deps.rng.as_ref());
+        let at = Arc::clone(&deps);
+        let looking = tokio::task::spawn_blocking(move || at.keys.look(at.now(), at.rng.as_ref()));
+        let Ok(looked) = looking.await else { continue };
         match &looked {
             Ok(true) => {
                 let in_use = deps.keys.in_use();

@@ -1,28 +1,26 @@
 //! The command line.
 
+mod users;
+
 use std::process::ExitCode;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Parser, Subcommand};
 use gateway_core::time::UnixTime;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use service_kit::clock::{Clock as _, SystemClock};
 use service_kit::lifecycle::{EXIT_UNAVAILABLE, EXIT_USAGE, fail};
-use service_kit::random::{NoEntropy, Rng, SystemRng};
+use service_kit::random::{NoEntropy, SystemRng};
 use service_kit::settings::ProcessEnv;
 
 use crate::app::{self, StartError};
 use crate::config::{self, Config, ConfigError, Places};
 use crate::data_dir::{self, DataDirError};
-use crate::identity::password::{self, PasswordError};
-use crate::identity::users_file::{self, Accounts, NewUser, UsersFileError};
+use crate::identity::password::PasswordError;
+use crate::identity::users_file::UsersFileError;
 use crate::keys::{self, KeyOrder, KeysError, SigningKeys};
 use crate::operator::{self, OperatorError};
 use crate::server::{self, ServeError};
-
-/// The first user of a new installation.
-const FIRST_USER: &str = "admin";
+use users::Users;
 
 /// The authorization server of the MCP edge gateway. Settings come from the environment; see .env.example.
 #[derive(Debug, Parser)]
@@ -41,7 +39,7 @@ enum Command {
     Init,
     /// Revoke at the running service: access tokens die at the edge within moments. Prints the entry of the feed.
     Revoke(Revoke),
-    /// Manage the users of the users file.
+    /// Manage the users of the users file. A running service takes a change in within two seconds.
     #[command(subcommand)]
     Users(Users),
     /// Manage the signing keys. A running service takes a change in within two seconds.
@@ -81,15 +79,6 @@ struct Revoke {
     client: Option<String>,
 }
 
-#[derive(Debug, Subcommand)]
-enum Users {
-    /// Give a user a new generated password and print it, once.
-    Passwd {
-        /// The user's name.
-        name: String,
-    },
-}
-
 /// Why a command did not do what it should.
 #[derive(Debug, thiserror::Error)]
 enum CommandError {
@@ -124,7 +113,9 @@ impl CommandError {
             | Self::Operator(OperatorError::Refused(_))
             | Self::NoSuchUser(..)
             | Self::Keys(KeysError::NoSuchKey(_))
-            | Self::UsersFile(UsersFileError::Malformed(..) | UsersFileError::User { .. }) => EXIT_USAGE,
+            | Self::UsersFile(
+                UsersFileError::Malformed(..) | UsersFileError::User { .. } | UsersFileError::Role { .. },
+            ) => EXIT_USAGE,
             Self::Start(_)
             | Self::Serve(_)
             | Self::DataDir(_)
@@ -145,7 +136,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve => serve(),
         Command::Init => init().map(|line| print(&line)),
         Command::Revoke(order) => revoke(&order).map(|line| print(&line)),
-        Command::Users(Users::Passwd { name }) => passwd(&name).map(|line| print(&line)),
+        Command::Users(order) => users_of(order).map(|line| print(&line)),
         Command::Keys(order) => keys_of(order).map(|line| print(&line)),
     };
     match done {
@@ -179,17 +170,7 @@ fn init() -> Result<Value, CommandError> {
     data_dir::prepare(&places.data_dir)?;
     SigningKeys::open(&places.data_dir, places.rotation, now(), &SystemRng)?;
     keys::refresh_key(&places.data_dir, &SystemRng)?;
-    match Accounts::read(&places.users_file) {
-        Ok(accounts) => Ok(json!({ "users": accounts.names().collect::<Vec<_>>() })),
-        Err(UsersFileError::Missing(_)) => {
-            let password = password::generate(&SystemRng)?;
-            let hash = password::hash(&password, &SystemRng)?;
-            let user = NewUser { username: FIRST_USER, id: &user_id(&SystemRng)?, password: &hash };
-            users_file::create(&places.users_file, &user)?;
-            Ok(json!({ "created": { "username": FIRST_USER, "password": password } }))
-        }
-        Err(error) => Err(error.into()),
-    }
+    users::first(&places.users_file)
 }
 
 fn revoke(order: &Revoke) -> Result<Value, CommandError> {
@@ -201,6 +182,12 @@ fn revoke(order: &Revoke) -> Result<Value, CommandError> {
         .filter_map(|(name, value)| Some((name.to_owned(), Value::from(value.as_deref()?))))
         .collect();
     Ok(operator::post(address, "/internal/revocations", &Value::Object(order))?)
+}
+
+fn users_of(order: Users) -> Result<Value, CommandError> {
+    let (places, logs) = Places::read(&ProcessEnv)?;
+    logs.start();
+    users::run(&places.users_file, order)
 }
 
 fn keys_of(order: Keys) -> Result<Value, CommandError> {
@@ -217,23 +204,4 @@ fn keys_of(order: Keys) -> Result<Value, CommandError> {
 
 fn now() -> UnixTime {
     UnixTime::from_secs(SystemClock.now())
-}
-
-fn user_id(rng: &dyn Rng) -> Result<String, NoEntropy> {
-    let mut bytes = [0; 12];
-    rng.fill(&mut bytes)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
-}
-
-fn passwd(name: &str) -> Result<Value, CommandError> {
-    let (places, logs) = Places::read(&ProcessEnv)?;
-    logs.start();
-    let accounts = Accounts::read(&places.users_file)?;
-    let password = password::generate(&SystemRng)?;
-    let hash = password::hash(&password, &SystemRng)?;
-    if users_file::set_password(&places.users_file, name, &hash)? {
-        Ok(json!({ "changed": { "username": name, "password": password } }))
-    } else {
-        Err(CommandError::NoSuchUser(name.to_owned(), accounts.names().collect::<Vec<_>>().join(", ")))
-    }
 }

@@ -1,7 +1,6 @@
 //! The file of the signing keys: read whole, changed one writer at a time, replaced whole.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::KeysError;
@@ -56,20 +55,10 @@ impl KeyFile {
         &self,
         change: impl FnOnce(&mut KeyRing) -> Result<(), KeysError>,
     ) -> Result<(), KeysError> {
-        let _held = self.held()?;
+        let _held = data_dir::lock(&self.lock)?;
         let mut ring = self.read()?;
         change(&mut ring)?;
         let json = ring.to_json().map_err(|_| KeysError::Malformed(self.path.clone()))?;
         Ok(data_dir::replace_private(&self.path, &json)?)
-    }
-
-    /// The lock, which ends with the value.
-    fn held(&self) -> Result<File, KeysError> {
-        let failed = |error| KeysError::from(DataDirError::File(self.lock.clone(), error));
-        let mut options = OpenOptions::new();
-        let file =
-            options.write(true).create(true).truncate(false).mode(0o600).open(&self.lock).map_err(failed)?;
-        file.lock().map_err(failed)?;
-        Ok(file)
     }
 }

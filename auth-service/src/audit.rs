@@ -24,6 +24,12 @@ pub fn request_id() -> String {
 pub enum Event {
     /// A client registered itself.
     ClientRegistered,
+    /// A client changed its registration.
+    ClientUpdated,
+    /// A client deleted its registration; everything of it is revoked.
+    ClientDeleted,
+    /// Somebody without the right token tried to manage a registration.
+    RegistrationAccess,
     /// A user signed in.
     SignIn,
     /// A user signed out.
@@ -54,6 +60,9 @@ impl Event {
     const fn name(self) -> &'static str {
         match self {
             Self::ClientRegistered => "client_registered",
+            Self::ClientUpdated => "client_updated",
+            Self::ClientDeleted => "client_deleted",
+            Self::RegistrationAccess => "registration_access",
             Self::SignIn => "sign_in",
             Self::SignOut => "sign_out",
             Self::Consent => "consent",

@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod client;
+pub mod client_update;
 pub mod error;
 pub mod grant;
 pub mod metadata;

@@ -2,6 +2,7 @@
 //! failure; it knows neither HTTP nor how anything is stored.
 
 pub mod authorize;
+pub mod configuration;
 pub mod consent;
 pub mod error;
 pub mod exchange;

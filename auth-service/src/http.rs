@@ -1,7 +1,9 @@
 //! The HTTP side: which address is answered by whom, and nothing else.
 
 mod authorize;
+mod bearer;
 mod client_auth;
+mod configuration;
 mod cookie;
 mod error;
 mod form;
@@ -36,7 +38,7 @@ pub fn public(deps: &Arc<Deps>) -> Router {
     // Browser-based clients read these from their own origin; there are no cookies here to be misused (C-10).
     let cors = CorsLayer::new()
         .allow_origin(Any)
-        .allow_methods([Method::GET, Method::POST])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers([
             header::ACCEPT,
             header::AUTHORIZATION,
@@ -49,6 +51,10 @@ pub fn public(deps: &Arc<Deps>) -> Router {
         .route("/.well-known/oauth-protected-resource/{server}/mcp", get(metadata::protected_resource))
         .route("/jwks.json", get(metadata::jwks))
         .route("/register", post(register::post))
+        .route(
+            "/register/{client_id}",
+            get(configuration::get).put(configuration::put).delete(configuration::delete),
+        )
         .route("/token", post(token::post))
         .layer(cors);
     let for_people =

@@ -73,6 +73,14 @@ pub trait ClientStore: Send + Sync {
         expires_at: UnixTime,
         now: UnixTime,
     ) -> Result<(), StoreError>;
+
+    /// Replaces all that is kept of the client with this id, if there is one and it has the same registration token. Gives
+    /// whether it did: a client that is gone stays gone.
+    async fn replace_client(&self, client: &Client, now: UnixTime) -> Result<bool, StoreError>;
+
+    /// Removes a client and, in the same step, does what [`RevocationStore::cut_off`] does to everything of it. Gives
+    /// whether there was one; otherwise nothing happens.
+    async fn remove_client(&self, id: &ClientId, now: UnixTime) -> Result<bool, StoreError>;
 }
 
 /// Signed-in browsers.

@@ -41,6 +41,12 @@ impl Catalogue {
         ResourceUri::of_server(self.issuer.as_str(), server)
     }
 
+    /// The resource of every server.
+    #[must_use]
+    pub fn audiences(&self) -> Vec<String> {
+        self.servers().map(|server| self.resource_of(server).to_string()).collect()
+    }
+
     /// The server named `name`, when there is one.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&ServerName> {

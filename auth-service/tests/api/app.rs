@@ -13,7 +13,7 @@ use auth_service::keys::{self, SigningKeys};
 use auth_service::store::embedded::EmbeddedStore;
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use gateway_core::jwt::Algorithm;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
@@ -172,6 +172,16 @@ impl TestApp {
     pub(crate) async fn register(&self, metadata: &str) -> Answer {
         let request = Request::post("/register").header(header::CONTENT_TYPE, "application/json");
         self.send(request.body(Body::from(metadata.to_owned())).unwrap()).await
+    }
+
+    /// A request to the client configuration endpoint, with `token` as its bearer.
+    pub(crate) async fn manage(&self, method: Method, client: &str, token: &str, body: &str) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/register/{client}"))
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
     }
 
     /// A public client with refresh tokens; gives its id.

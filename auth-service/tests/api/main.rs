@@ -12,6 +12,7 @@
 mod app;
 mod authorize;
 mod browser;
+mod configuration;
 mod consent;
 mod internal;
 mod metadata;

@@ -93,7 +93,7 @@ async fn e_04_the_key_set_has_public_parts_only() {
 #[tokio::test]
 async fn c_10_browser_clients_may_read_what_is_for_clients_without_credentials() {
     let app = TestApp::new();
-    for path in [SERVER, RESOURCE, "/jwks.json", "/register", "/token"] {
+    for path in [SERVER, RESOURCE, "/jwks.json", "/register", "/register/x", "/token"] {
         let request = Request::options(path)
             .header("origin", "https://inspector.example")
             .header("access-control-request-method", "POST")
@@ -101,6 +101,7 @@ async fn c_10_browser_clients_may_read_what_is_for_clients_without_credentials()
         let answer = app.send(request.body(Body::empty()).unwrap()).await;
         assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
         assert!(answer.header("access-control-allow-headers").contains("mcp-protocol-version"), "{path}");
+        assert!(answer.header("access-control-allow-methods").contains("PUT"), "{path}");
         assert_eq!(answer.header("access-control-allow-credentials"), "", "{path}");
     }
 }

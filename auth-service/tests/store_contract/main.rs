@@ -7,6 +7,7 @@
     reason = "a helper that fails fails its test, and tests count with small numbers"
 )]
 
+mod clients;
 mod fixtures;
 mod revocations;
 
@@ -186,6 +187,8 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     revocations::many_revocations_come_in_bounded_batches(store.as_ref()).await;
     revocations::c_01_c_21_with_a_grant_the_access_tokens_that_came_from_it_die(store.as_ref()).await;
     revocations::c_24_who_is_cut_off_has_nothing_left_to_go_on_with(store.as_ref()).await;
+    clients::d_11_a_client_is_replaced_as_a_whole_by_who_has_its_token(store.as_ref()).await;
+    clients::d_13_with_a_client_everything_of_it_goes(store.as_ref()).await;
     clients_live_until_they_expire(store.as_ref()).await;
     sessions_live_until_they_expire_or_are_removed(store.as_ref()).await;
     a_consent_page_is_taken_once(&store).await;

@@ -42,6 +42,8 @@ pub enum Event {
     ClientAuthentication,
     /// A token was issued.
     TokenIssued,
+    /// A client revoked a token of its own, or tried to revoke another's.
+    TokenRevoked,
     /// A code was presented twice; what was issued from it is revoked.
     CodeReplayed,
     /// A code was presented by the wrong party; it is burned.
@@ -69,6 +71,7 @@ impl Event {
             Self::ConsentForged => "consent_forged",
             Self::ClientAuthentication => "client_authentication",
             Self::TokenIssued => "token_issued",
+            Self::TokenRevoked => "token_revoked",
             Self::CodeReplayed => "code_replayed",
             Self::CodeBurned => "code_burned",
             Self::RefreshReused => "refresh_reused",

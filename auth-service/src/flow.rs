@@ -12,6 +12,7 @@ pub mod register;
 pub mod revoke;
 pub mod sign_in;
 pub mod token;
+pub mod token_revocation;
 pub mod verify;
 
 use std::sync::Arc;

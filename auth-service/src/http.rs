@@ -14,6 +14,7 @@ mod origin;
 mod page;
 mod register;
 mod revocations;
+mod revoke;
 mod token;
 mod verify;
 
@@ -56,6 +57,7 @@ pub fn public(deps: &Arc<Deps>) -> Router {
             get(configuration::get).put(configuration::put).delete(configuration::delete),
         )
         .route("/token", post(token::post))
+        .route("/revoke", post(revoke::post))
         .layer(cors);
     let for_people =
         Router::new().route("/authorize", get(authorize::get).post(authorize::post).head(error::not_allowed));

@@ -36,6 +36,7 @@ pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Resu
         "/register/*",
         "/authorize",
         "/token",
+        "/revoke",
     ];
     let public_paths: Vec<String> =
         oauth.map(str::to_owned).into_iter().chain(uris.iter().map(|(uri, _)| uri.metadata_path())).collect();

@@ -201,13 +201,28 @@ impl TestApp {
     }
 
     pub(crate) async fn token(&self, form: &[(&str, &str)]) -> Answer {
-        self.send(form_request("/token", form).body(encoded(form)).unwrap()).await
+        self.post("/token", form).await
     }
 
     pub(crate) async fn token_with_basic(&self, credentials: &str, form: &[(&str, &str)]) -> Answer {
+        self.post_with_basic("/token", credentials, form).await
+    }
+
+    /// Posts a form.
+    pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        self.send(form_request(path, form).body(encoded(form)).unwrap()).await
+    }
+
+    /// Posts a form as the client `id:secret`.
+    pub(crate) async fn post_with_basic(
+        &self,
+        path: &str,
+        credentials: &str,
+        form: &[(&str, &str)],
+    ) -> Answer {
         use base64::Engine as _;
         let basic = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(credentials));
-        let request = form_request("/token", form).header(header::AUTHORIZATION, basic);
+        let request = form_request(path, form).header(header::AUTHORIZATION, basic);
         self.send(request.body(encoded(form)).unwrap()).await
     }
 }

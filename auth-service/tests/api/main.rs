@@ -23,4 +23,5 @@ mod revoke;
 mod secrets;
 mod sign_in;
 mod token;
+mod token_revocation;
 mod verify;

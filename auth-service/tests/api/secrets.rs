@@ -36,6 +36,11 @@ async fn everything(app: &TestApp) -> Vec<String> {
     app.token(&exchange).await;
     app.token(&refreshing).await;
     app.token_with_basic(&format!("{id}:{secret}x"), &[("grant_type", "refresh_token")]).await;
+    let access = issued["access_token"].as_str().unwrap();
+    for token in [access, &refresh, "mistyped"] {
+        app.post_with_basic("/revoke", &format!("{id}:{secret}"), &[("token", token)]).await;
+        app.post("/revoke", &[("token", token), ("client_id", &client)]).await;
+    }
     let registration = managed(app).await;
     let cookie = browser.cookie.clone().unwrap().split_once('=').unwrap().1.to_owned();
     let member = |json: &serde_json::Value, name: &str| json[name].as_str().unwrap().to_owned();

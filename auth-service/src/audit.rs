@@ -44,6 +44,8 @@ pub enum Event {
     TokenIssued,
     /// A client revoked a token of its own, or tried to revoke another's.
     TokenRevoked,
+    /// Somebody asked what a token is worth.
+    Introspection,
     /// A code was presented twice; what was issued from it is revoked.
     CodeReplayed,
     /// A code was presented by the wrong party; it is burned.
@@ -72,6 +74,7 @@ impl Event {
             Self::ClientAuthentication => "client_authentication",
             Self::TokenIssued => "token_issued",
             Self::TokenRevoked => "token_revoked",
+            Self::Introspection => "introspection",
             Self::CodeReplayed => "code_replayed",
             Self::CodeBurned => "code_burned",
             Self::RefreshReused => "refresh_reused",

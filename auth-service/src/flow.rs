@@ -7,6 +7,7 @@ pub mod consent;
 pub mod error;
 pub mod exchange;
 pub mod feed;
+pub mod introspection;
 pub mod refresh;
 pub mod register;
 pub mod revoke;

@@ -8,6 +8,7 @@ mod cookie;
 mod error;
 mod form;
 mod internal;
+mod introspect;
 mod metadata;
 mod middleware;
 mod origin;
@@ -61,9 +62,11 @@ pub fn public(deps: &Arc<Deps>) -> Router {
         .layer(cors);
     let for_people =
         Router::new().route("/authorize", get(authorize::get).post(authorize::post).head(error::not_allowed));
-    let for_proxies = Router::new().route("/verify", get(verify::any).post(verify::any));
+    let for_servers = Router::new()
+        .route("/introspect", post(introspect::post))
+        .route("/verify", get(verify::any).post(verify::any));
     middleware::around(
-        for_clients.merge(for_people).merge(for_proxies).fallback(error::not_found),
+        for_clients.merge(for_people).merge(for_servers).fallback(error::not_found),
         deps,
         TIMEOUT,
     )

@@ -37,6 +37,7 @@ pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Resu
         "/authorize",
         "/token",
         "/revoke",
+        "/introspect",
     ];
     let public_paths: Vec<String> =
         oauth.map(str::to_owned).into_iter().chain(uris.iter().map(|(uri, _)| uri.metadata_path())).collect();

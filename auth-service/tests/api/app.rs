@@ -115,6 +115,8 @@ impl TestApp {
         let rng = Arc::new(SequenceRng::default());
         let servers = servers.iter().map(|name| name.parse().unwrap()).collect();
         let catalogue = Catalogue::new(issuer.parse().unwrap(), servers).unwrap();
+        let catalogue = catalogue
+            .with_resource_servers("rs_time=time,rs_fetch=fetch,rs_both=fetch,rs_both=time".parse().unwrap());
         let keys = SigningKeys::load_or_generate(home.path(), Algorithm::Es256, rng.as_ref()).unwrap();
         let deps = Arc::new(Deps {
             verifier: Verifier::new(&catalogue, &keys.jwks()).unwrap(),

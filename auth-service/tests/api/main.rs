@@ -15,6 +15,7 @@ mod browser;
 mod configuration;
 mod consent;
 mod internal;
+mod introspection;
 mod metadata;
 mod refresh;
 mod register;

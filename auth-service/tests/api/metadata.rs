@@ -28,6 +28,8 @@ async fn e_01_the_metadata_advertises_exactly_what_exists() {
             "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
             "revocation_endpoint": "https://gw.example/revoke",
             "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+            "introspection_endpoint": "https://gw.example/introspect",
+            "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
         })
@@ -49,7 +51,7 @@ async fn e_01_every_advertised_endpoint_answers() {
         assert_ne!(app.get(path).await.status, StatusCode::NOT_FOUND, "{name}");
         count += 1;
     }
-    assert_eq!(count, 5);
+    assert_eq!(count, 6);
 }
 
 #[tokio::test]

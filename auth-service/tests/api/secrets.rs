@@ -40,6 +40,7 @@ async fn everything(app: &TestApp) -> Vec<String> {
     for token in [access, &refresh, "mistyped"] {
         app.post_with_basic("/revoke", &format!("{id}:{secret}"), &[("token", token)]).await;
         app.post("/revoke", &[("token", token), ("client_id", &client)]).await;
+        app.post_with_basic("/introspect", &format!("{id}:{secret}"), &[("token", token)]).await;
     }
     let registration = managed(app).await;
     let cookie = browser.cookie.clone().unwrap().split_once('=').unwrap().1.to_owned();

@@ -63,7 +63,8 @@ pub fn read(managed: Managed) -> Registered {
 /// Replaces all that the client said about itself (RFC 7592 §2.2). It counts as a use of the registration.
 ///
 /// What was granted stays, unless the client becomes public or confidential or gives up refresh tokens: then it ends, and
-/// before the change, so that nothing is left between the two that the new registration would protect less. A code whose
+/// before the change, so that a crash between the two leaves nothing that is protected otherwise than when it was granted.
+/// A code whose
 /// redirect URI is gone, and a consent page under the old name, are worth nothing any more; [`super::exchange`] and
 /// [`super::authorize`] see to that.
 ///

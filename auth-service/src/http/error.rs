@@ -1,4 +1,4 @@
-//! Errors as JSON (RFC 6749 §5.2, RFC 7591 §3.2.2). What went wrong inside is logged here, once, and not sent.
+//! Errors as JSON (RFC 6749 §5.2, RFC 6750 §3, RFC 7591 §3.2.2). What went wrong inside is logged here, once, and not sent.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};

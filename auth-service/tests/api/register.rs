@@ -164,6 +164,23 @@ async fn d_07_equal_registrations_are_two_clients_with_two_secrets() {
     let (one, two) = (app.confidential_client().await, app.confidential_client().await);
     assert_ne!(one.0, two.0);
     assert_ne!(one.1, two.1);
+    let token = async || {
+        let answer = app.register(&with_uri("https://a.example/")).await.json();
+        answer["registration_access_token"].as_str().unwrap().to_owned()
+    };
+    assert_ne!(token().await, token().await);
+}
+
+#[tokio::test]
+async fn e_02_no_header_can_change_where_a_client_manages_itself() {
+    let request = Request::post("/register")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("host", "evil.example")
+        .header("x-forwarded-host", "evil.example");
+    let answer = TestApp::new().send(request.body(Body::from(with_uri("https://a.example/"))).unwrap()).await;
+    let answer = answer.json();
+    let id = answer["client_id"].as_str().unwrap();
+    assert_eq!(answer["registration_client_uri"], format!("https://gw.example/register/{id}"));
 }
 
 #[tokio::test]

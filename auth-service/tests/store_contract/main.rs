@@ -204,6 +204,7 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     revocations::c_24_who_is_cut_off_has_nothing_left_to_go_on_with(store.as_ref()).await;
     clients::d_11_a_client_is_replaced_as_a_whole_by_who_has_its_token(store.as_ref()).await;
     clients::d_13_with_a_client_everything_of_it_goes(store.as_ref()).await;
+    clients::d_13_a_client_that_is_used_while_it_is_deleted_stays_deleted(&store).await;
     clients_live_until_they_expire(store.as_ref()).await;
     sessions_live_until_they_expire_or_are_removed(store.as_ref()).await;
     a_consent_page_is_taken_once(&store).await;

@@ -12,6 +12,7 @@ use service_kit::settings::{Mistakes, Reader, Strings};
 use service_kit::telemetry::LogSettings;
 
 use crate::domain::catalogue::{Catalogue, NoServer};
+use crate::domain::resource_servers::ResourceServers;
 use crate::flow::Lifetimes;
 use crate::identity::users_file::{Accounts, UsersFileError};
 use crate::keys::Rotation;
@@ -46,7 +47,8 @@ pub struct Places {
 pub struct Config {
     /// Where things are kept.
     pub places: Places,
-    /// `PUBLIC_URL` (`http://localhost:8080`), the issuer, with the servers named in `MCP_CONFIG` (`./mcp.json`).
+    /// `PUBLIC_URL` (`http://localhost:8080`), the issuer, with the servers named in `MCP_CONFIG` (`./mcp.json`) and the
+    /// clients that stand for them, `INTROSPECTION_CLIENTS`.
     pub catalogue: Catalogue,
     /// `AUTH_BIND` (`127.0.0.1:8000`): what clients and browsers reach through the edge.
     pub bind: SocketAddr,
@@ -105,6 +107,7 @@ impl Config {
         {
             reader.mistake("USERS_FILE", error.to_string());
         }
+        let resource_servers = resource_servers(&mut reader, &servers);
         let bind = address(&mut reader, "AUTH_BIND", 8000);
         let internal_bind = address(&mut reader, "AUTH_INTERNAL_BIND", 8001);
         if bind == internal_bind && bind.port() != 0 {
@@ -112,9 +115,19 @@ impl Config {
         }
         let lifetimes = lifetimes(&mut reader);
         reader.finish()?;
-        let catalogue = Catalogue::new(issuer, servers)?;
+        let catalogue = Catalogue::new(issuer, servers)?.with_resource_servers(resource_servers);
         Ok((Self { places, catalogue, bind, internal_bind, lifetimes }, logs))
     }
+}
+
+/// A client that stands for a server that is not there is a name that was mistyped.
+fn resource_servers<S: Strings>(reader: &mut Reader<'_, S>, servers: &[ServerName]) -> ResourceServers {
+    const NAME: &str = "INTROSPECTION_CLIENTS";
+    let named = reader.explained(NAME, ResourceServers::default());
+    for unknown in named.servers().filter(|server| !servers.is_empty() && !servers.contains(server)) {
+        reader.mistake(NAME, format!("MCP_CONFIG names no server {unknown}"));
+    }
+    named
 }
 
 fn address<S: Strings>(reader: &mut Reader<'_, S>, name: &str, port: u16) -> SocketAddr {
@@ -193,6 +206,28 @@ mod tests {
             session: 28_800,
         };
         assert_eq!(config.lifetimes, expected);
+    }
+
+    #[test]
+    fn clients_stand_for_servers_that_are_there() {
+        let home = tempfile::tempdir().unwrap();
+        let mcp_config = home.path().join("mcp.json");
+        std::fs::write(&mcp_config, r#"{"mcpServers":{"time":{}}}"#).unwrap();
+        let read = |clients: &str| {
+            let settings = [("MCP_CONFIG", mcp_config.to_str().unwrap()), ("INTROSPECTION_CLIENTS", clients)];
+            let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            Config::read(&BTreeMap::from(settings)).map(|(config, _)| config)
+        };
+        let id = crate::domain::client::ClientId::parse("c").unwrap();
+        let audiences = read("c=time").unwrap().catalogue.audiences_of(&id);
+        assert_eq!(audiences, ["http://localhost:8080/time/mcp"]);
+        for (clients, mistake) in [
+            ("c=tyme", "INTROSPECTION_CLIENTS: MCP_CONFIG names no server tyme"),
+            ("c", "INTROSPECTION_CLIENTS: expected clients and their servers"),
+        ] {
+            let mistakes = read(clients).unwrap_err().to_string();
+            assert!(mistakes.contains(mistake), "{mistakes}");
+        }
     }
 
     #[test]

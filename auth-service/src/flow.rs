@@ -2,15 +2,18 @@
 //! failure; it knows neither HTTP nor how anything is stored.
 
 pub mod authorize;
+pub mod configuration;
 pub mod consent;
 pub mod error;
 pub mod exchange;
 pub mod feed;
+pub mod introspection;
 pub mod refresh;
 pub mod register;
 pub mod revoke;
 pub mod sign_in;
 pub mod token;
+pub mod token_revocation;
 pub mod verify;
 
 use std::sync::Arc;

@@ -1,17 +1,21 @@
 //! The HTTP side: which address is answered by whom, and nothing else.
 
 mod authorize;
+mod bearer;
 mod client_auth;
+mod configuration;
 mod cookie;
 mod error;
 mod form;
 mod internal;
+mod introspect;
 mod metadata;
 mod middleware;
 mod origin;
 mod page;
 mod register;
 mod revocations;
+mod revoke;
 mod token;
 mod verify;
 
@@ -20,7 +24,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderName, Method, header};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::flow::Deps;
@@ -36,7 +40,7 @@ pub fn public(deps: &Arc<Deps>) -> Router {
     // Browser-based clients read these from their own origin; there are no cookies here to be misused (C-10).
     let cors = CorsLayer::new()
         .allow_origin(Any)
-        .allow_methods([Method::GET, Method::POST])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers([
             header::ACCEPT,
             header::AUTHORIZATION,
@@ -49,13 +53,21 @@ pub fn public(deps: &Arc<Deps>) -> Router {
         .route("/.well-known/oauth-protected-resource/{server}/mcp", get(metadata::protected_resource))
         .route("/jwks.json", get(metadata::jwks))
         .route("/register", post(register::post))
+        .route(
+            "/register/{client_id}",
+            get(configuration::get).put(configuration::put).delete(configuration::delete),
+        )
         .route("/token", post(token::post))
+        .route("/revoke", post(revoke::post))
         .layer(cors);
     let for_people =
         Router::new().route("/authorize", get(authorize::get).post(authorize::post).head(error::not_allowed));
-    let for_proxies = Router::new().route("/verify", get(verify::any).post(verify::any));
+    let for_servers = Router::new()
+        .route("/introspect", post(introspect::post))
+        // Proxies ask with the method of the request that they ask about, whatever that is.
+        .route("/verify", any(verify::any));
     middleware::around(
-        for_clients.merge(for_people).merge(for_proxies).fallback(error::not_found),
+        for_clients.merge(for_people).merge(for_servers).fallback(error::not_found),
         deps,
         TIMEOUT,
     )

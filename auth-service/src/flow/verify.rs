@@ -200,6 +200,21 @@ pub fn verify(deps: &Deps, asked: Asked<'_>, authorization: Authorization<'_>) -
     Ok(known)
 }
 
+/// The access token that `text` is, if this service issued it for one of `audiences` and it is good now: neither expired
+/// nor revoked.
+pub(super) fn living(deps: &Deps, text: &str, audiences: &[String]) -> Option<Arc<Authentic>> {
+    let known = deps.verifier.authentic(text, &deps.keys.in_use()).ok()?;
+    let expected = Expectations {
+        issuer: &deps.verifier.issuer,
+        audience: Audience::OneOf(audiences),
+        now: deps.now(),
+        leeway: LEEWAY,
+    };
+    known.token.verify(expected).ok()?;
+    let is_good = deps.now() < known.token.facts().expiry() && !is_revoked(deps, &known.token);
+    is_good.then(|| Arc::clone(&known.token))
+}
+
 fn is_revoked(deps: &Deps, token: &Authentic) -> bool {
     let facts = token.facts();
     let identity = facts.identity();

@@ -35,6 +35,8 @@ pub(super) struct ClientRecord {
     expires_at: Option<UnixTime>,
     secret_method: Option<String>,
     secret: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    registration: Option<String>,
     name: Option<String>,
     redirect_uris: Vec<String>,
     native: bool,
@@ -60,6 +62,7 @@ impl Recorded for Client {
             expires_at: self.expires_at,
             secret_method,
             secret,
+            registration: self.registration.as_ref().map(Digest::to_text),
             name: self.profile.name.clone(),
             redirect_uris: self.profile.redirect_uris.iter().map(ToString::to_string).collect(),
             native: self.profile.application_type == ApplicationType::Native,
@@ -82,12 +85,14 @@ impl Recorded for Client {
             }
             _ => return Err(BadRecord("secret")),
         };
+        let registration = |text: &str| Digest::from_text(text).ok_or(BadRecord("registration"));
         let uris = record.redirect_uris.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
         Ok(Self {
             id: ClientId::parse(&record.id).ok_or(BadRecord("id"))?,
             issued_at: record.issued_at,
             expires_at: record.expires_at,
             authentication,
+            registration: record.registration.as_deref().map(registration).transpose()?,
             profile: ClientProfile {
                 name: record.name,
                 redirect_uris: uris.map_err(|_| BadRecord("redirect_uris"))?,
@@ -365,6 +370,21 @@ mod tests {
         for uri in ["javascript:alert(1)", "data:text/html,x", "http://app.example/cb"] {
             assert_eq!(Client::restore(record(uri)), Err(BadRecord("redirect_uris")), "{uri}");
         }
+    }
+
+    #[test]
+    fn a_client_of_an_earlier_version_has_no_registration_token_and_a_damaged_one_is_not_read() {
+        let record = |registration: Option<&str>| -> ClientRecord {
+            let json = serde_json::json!({
+                "id": "c", "issued_at": 1, "redirect_uris": [], "native": false, "refreshes": false,
+                "registration": registration,
+            });
+            serde_json::from_value(json).unwrap()
+        };
+        let mut earlier = serde_json::to_value(record(None)).unwrap();
+        assert_eq!(earlier.as_object_mut().unwrap().remove("registration"), None, "it is left out");
+        assert_eq!(Client::restore(serde_json::from_value(earlier).unwrap()).unwrap().registration, None);
+        assert_eq!(Client::restore(record(Some("damaged"))), Err(BadRecord("registration")));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use auth_service::keys::{self, Rotation, SigningKeys};
 use auth_service::store::embedded::EmbeddedStore;
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use gateway_core::jwt::Algorithm;
 use gateway_core::time::UnixTime;
 use http_body_util::BodyExt as _;
@@ -120,6 +120,8 @@ impl TestApp {
         let servers = servers.iter().map(|name| name.parse().unwrap()).collect();
         let catalogue = Catalogue::new(issuer.parse().unwrap(), servers).unwrap();
         let keys = SigningKeys::open(home.path(), ROTATION, UnixTime::from_secs(NOW), rng.as_ref()).unwrap();
+        let catalogue = catalogue
+            .with_resource_servers("rs_time=time,rs_fetch=fetch,rs_both=fetch,rs_both=time".parse().unwrap());
         let deps = Arc::new(Deps {
             verifier: Verifier::new(&catalogue),
             catalogue,
@@ -178,6 +180,16 @@ impl TestApp {
         self.send(request.body(Body::from(metadata.to_owned())).unwrap()).await
     }
 
+    /// A request to the client configuration endpoint, with `token` as its bearer.
+    pub(crate) async fn manage(&self, method: Method, client: &str, token: &str, body: &str) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/register/{client}"))
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
     /// A public client with refresh tokens; gives its id.
     pub(crate) async fn public_client(&self) -> String {
         let metadata = format!(
@@ -195,13 +207,28 @@ impl TestApp {
     }
 
     pub(crate) async fn token(&self, form: &[(&str, &str)]) -> Answer {
-        self.send(form_request("/token", form).body(encoded(form)).unwrap()).await
+        self.post("/token", form).await
     }
 
     pub(crate) async fn token_with_basic(&self, credentials: &str, form: &[(&str, &str)]) -> Answer {
+        self.post_with_basic("/token", credentials, form).await
+    }
+
+    /// Posts a form.
+    pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        self.send(form_request(path, form).body(encoded(form)).unwrap()).await
+    }
+
+    /// Posts a form as the client `id:secret`.
+    pub(crate) async fn post_with_basic(
+        &self,
+        path: &str,
+        credentials: &str,
+        form: &[(&str, &str)],
+    ) -> Answer {
         use base64::Engine as _;
         let basic = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(credentials));
-        let request = form_request("/token", form).header(header::AUTHORIZATION, basic);
+        let request = form_request(path, form).header(header::AUTHORIZATION, basic);
         self.send(request.body(encoded(form)).unwrap()).await
     }
 }

@@ -1,7 +1,7 @@
 //! A browser, as far as the pages can tell: it keeps cookies, and submits the forms that it was shown.
 
 use axum::body::Body;
-use axum::http::{Request, header};
+use axum::http::{Request, StatusCode, header};
 use scraper::{Html, Selector};
 
 use crate::app::{Answer, CALLBACK, CHALLENGE, PASSWORD, TIME, TestApp, VERIFIER, encoded, form_request};
@@ -190,4 +190,16 @@ fn member(part: &str, name: &str) -> String {
 pub(crate) async fn code_for(app: &TestApp, client: &str) -> String {
     let address = authorize(&request_of(client));
     Browser::new(app).approve(&address, "ada").await.redirected("code")
+}
+
+/// Trades a refresh token of a public client.
+pub(crate) async fn refresh(app: &TestApp, client: &str, token: &str) -> Answer {
+    app.token(&[("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", client)]).await
+}
+
+/// What `/verify` says to an access token.
+pub(crate) async fn verified(app: &TestApp, token: &str) -> StatusCode {
+    let request = Request::get("/verify").header("x-original-url", TIME);
+    let request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    app.send(request.body(Body::empty()).unwrap()).await.status
 }

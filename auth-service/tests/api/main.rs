@@ -12,8 +12,10 @@
 mod app;
 mod authorize;
 mod browser;
+mod configuration;
 mod consent;
 mod internal;
+mod introspection;
 mod keys;
 mod metadata;
 mod refresh;
@@ -23,4 +25,5 @@ mod revoke;
 mod secrets;
 mod sign_in;
 mod token;
+mod token_revocation;
 mod verify;

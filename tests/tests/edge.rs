@@ -189,8 +189,7 @@ async fn g_05_what_a_client_says_of_its_own_address_and_way_reaches_nobody() {
     ]
     .map(|name| format!("{name}canary.example"))
     .into();
-    let headers: Vec<&[u8]> =
-        lies.iter().map(|lie| lie.as_bytes()).chain([authorization.as_bytes()]).collect();
+    let headers: Vec<&[u8]> = lies.iter().map(String::as_bytes).chain([authorization.as_bytes()]).collect();
     assert_eq!(raw::get(gateway.edge(), "/time/mcp", &headers).await.status, 200);
     let [head] = <[String; 1]>::try_from(recorder.heads()).expect("one request");
     assert!(!head.contains("canary"), "{head}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gateway_core::time::UnixTime;
-use service_kit::clock::{Clock as _, SystemClock};
+use service_kit::clock::{Clock, SystemClock};
 use service_kit::random::SystemRng;
 
 use crate::config::Config;
@@ -12,6 +12,7 @@ use crate::flow::verify::Verifier;
 use crate::flow::{Deps, Ending};
 use crate::identity::local::LocalUsers;
 use crate::keys::{self, KeysError, SigningKeys};
+use crate::limits::Limits;
 use crate::store::embedded::EmbeddedStore;
 use crate::store::{StoreError, StoreErrorKind};
 
@@ -42,13 +43,14 @@ pub enum StartError {
 pub fn assemble(config: &Config) -> Result<Deps, StartError> {
     let places = &config.places;
     let rng = Arc::new(SystemRng);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     data_dir::prepare(&places.data_dir)?;
     let file = places.data_dir.join(STORE_FILE);
     let store = EmbeddedStore::open(&file, rng.as_ref()).map_err(|error| match error.kind() {
         StoreErrorKind::InUse => StartError::StoreInUse(file),
         StoreErrorKind::Unavailable | StoreErrorKind::Corrupt => StartError::Store(file, error),
     })?;
-    let now = UnixTime::from_secs(SystemClock.now());
+    let now = UnixTime::from_secs(clock.now());
     let keys = SigningKeys::open(&places.data_dir, places.rotation, now, rng.as_ref())?;
     Ok(Deps {
         catalogue: config.catalogue.clone(),
@@ -57,7 +59,8 @@ pub fn assemble(config: &Config) -> Result<Deps, StartError> {
         verifier: Verifier::new(&config.catalogue),
         keys,
         refresh_key: keys::refresh_key(&places.data_dir, rng.as_ref())?,
-        clock: Arc::new(SystemClock),
+        limits: Limits::new(&config.rates, &clock),
+        clock,
         rng,
         lifetimes: config.lifetimes,
         ending: Ending::default(),

@@ -58,6 +58,8 @@ pub enum Event {
     UserRemoved,
     /// An operator revoked something.
     Revoked,
+    /// Somebody asks too often.
+    Limited,
 }
 
 impl Event {
@@ -81,6 +83,7 @@ impl Event {
             Self::AccessWithdrawn => "access_withdrawn",
             Self::UserRemoved => "user_removed",
             Self::Revoked => "revoked",
+            Self::Limited => "limited",
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::domain::resource_servers::ResourceServers;
 use crate::flow::Lifetimes;
 use crate::identity::users_file::{Accounts, UsersFileError};
 use crate::keys::Rotation;
+use crate::limits::{Rate, Rates};
 
 /// Longest lifetime of anything but an access token: ten years, in seconds.
 const YEARS: u64 = 10 * 365 * 86_400;
@@ -56,6 +57,8 @@ pub struct Config {
     pub internal_bind: SocketAddr,
     /// `ACCESS_TOKEN_LIFETIME` and the others.
     pub lifetimes: Lifetimes,
+    /// `LIMIT_REGISTER` and the others.
+    pub rates: Rates,
 }
 
 impl Places {
@@ -114,9 +117,10 @@ impl Config {
             reader.mistake("AUTH_INTERNAL_BIND", "expected an address other than AUTH_BIND");
         }
         let lifetimes = lifetimes(&mut reader);
+        let rates = rates(&mut reader);
         reader.finish()?;
         let catalogue = Catalogue::new(issuer, servers)?.with_resource_servers(resource_servers);
-        Ok((Self { places, catalogue, bind, internal_bind, lifetimes }, logs))
+        Ok((Self { places, catalogue, bind, internal_bind, lifetimes, rates }, logs))
     }
 }
 
@@ -168,6 +172,21 @@ fn lifetimes<S: Strings>(reader: &mut Reader<'_, S>) -> Lifetimes {
         refresh_grace: seconds("REFRESH_GRACE", 60, 0..=600),
         client: seconds("CLIENT_LIFETIME", 7_776_000, 0..=YEARS),
         session: seconds("SESSION_LIFETIME", 28_800, 1..=YEARS),
+    }
+}
+
+fn rates<S: Strings>(reader: &mut Reader<'_, S>) -> Rates {
+    let mut rate = |name, default: &str| {
+        let default: Rate = default.parse().unwrap_or_default();
+        reader.or(name, default, "a rate such as 60/m (s, m or h), or off")
+    };
+    Rates {
+        register: rate("LIMIT_REGISTER", "30/m"),
+        authorize: rate("LIMIT_AUTHORIZE", "240/m"),
+        sign_in: rate("LIMIT_SIGN_IN", "20/m"),
+        token: rate("LIMIT_TOKEN", "600/m"),
+        token_client: rate("LIMIT_TOKEN_CLIENT", "240/m"),
+        proxy_hops: reader.or("PROXY_HOPS", 1, "a number of proxies, 0 to 255"),
     }
 }
 

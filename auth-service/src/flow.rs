@@ -27,6 +27,7 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::refresh::RefreshKey;
 use crate::identity::Identities;
 use crate::keys::SigningKeys;
+use crate::limits::Limits;
 use crate::store::Store;
 
 /// Everything that the flows need. Built once, by [`crate::app`]; tests replace parts of it.
@@ -50,6 +51,8 @@ pub struct Deps {
     pub rng: Arc<dyn Rng>,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// How often somebody may ask.
+    pub limits: Limits,
     /// When to stop waiting.
     pub ending: Ending,
 }

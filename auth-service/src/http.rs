@@ -9,6 +9,7 @@ mod error;
 mod form;
 mod internal;
 mod introspect;
+mod limits;
 mod metadata;
 mod middleware;
 mod origin;
@@ -28,6 +29,7 @@ use axum::routing::{any, get, post};
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::flow::Deps;
+use crate::limits::Door;
 
 /// Longest time for one answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -48,22 +50,28 @@ pub fn public(deps: &Arc<Deps>) -> Router {
             HeaderName::from_static("mcp-protocol-version"),
         ])
         .expose_headers([header::WWW_AUTHENTICATE]);
+    let at = |door| axum::middleware::from_fn_with_state((Arc::clone(deps), door), limits::at);
     let for_clients = Router::new()
         .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server))
         .route("/.well-known/oauth-protected-resource/{server}/mcp", get(metadata::protected_resource))
         .route("/jwks.json", get(metadata::jwks))
-        .route("/register", post(register::post))
+        .route("/register", post(register::post).layer(at(Door::Register)))
         .route(
             "/register/{client_id}",
-            get(configuration::get).put(configuration::put).delete(configuration::delete),
+            get(configuration::get)
+                .put(configuration::put)
+                .delete(configuration::delete)
+                .layer(at(Door::Token)),
         )
-        .route("/token", post(token::post))
-        .route("/revoke", post(revoke::post))
+        .route("/token", post(token::post).layer(at(Door::Token)))
+        .route("/revoke", post(revoke::post).layer(at(Door::Token)))
         .layer(cors);
-    let for_people =
-        Router::new().route("/authorize", get(authorize::get).post(authorize::post).head(error::not_allowed));
+    let for_people = Router::new().route(
+        "/authorize",
+        get(authorize::get).post(authorize::post).head(error::not_allowed).layer(at(Door::Authorize)),
+    );
     let for_servers = Router::new()
-        .route("/introspect", post(introspect::post))
+        .route("/introspect", post(introspect::post).layer(at(Door::Token)))
         // Proxies ask with the method of the request that they ask about, whatever that is.
         .route("/verify", any(verify::any));
     middleware::around(

@@ -24,6 +24,7 @@ pub mod flow;
 pub mod http;
 pub mod identity;
 pub mod keys;
+pub mod limits;
 pub mod operator;
 pub mod server;
 pub mod store;

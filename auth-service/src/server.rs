@@ -98,7 +98,10 @@ async fn listen(listener: TcpListener, router: Router, ending: Ending) {
             tracing::debug!(%error, "a connection keeps its delays");
         }
     });
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+    if let Err(error) = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(stop)
+        .await
+    {
         tracing::error!(%error, "a listener broke");
     }
 }
@@ -163,6 +166,7 @@ async fn purge(deps: Arc<Deps>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        deps.limits.forget();
         match deps.store.purge(deps.now()).await {
             Ok(0) => {}
             Ok(records) => tracing::debug!(records, "expired records forgotten"),

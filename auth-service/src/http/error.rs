@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::audit;
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::flow::error::{Cause, FlowError};
+use crate::limits::TooMany;
 
 /// An error that goes to a client.
 #[derive(Debug)]
@@ -20,8 +21,16 @@ pub(super) enum ApiError {
     NoToken,
     /// A body of more than [`super::form::MAX_BODY`] bytes.
     TooLarge,
+    /// Asked too often.
+    TooMany(TooMany),
     /// Something inside failed.
     Internal(Cause),
+}
+
+impl From<TooMany> for ApiError {
+    fn from(error: TooMany) -> Self {
+        Self::TooMany(error)
+    }
 }
 
 impl From<Refusal> for ApiError {
@@ -62,6 +71,12 @@ impl IntoResponse for ApiError {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 Refusal::new(ErrorCode::InvalidRequest, "the body is too large"),
             ),
+            Self::TooMany(error) => {
+                let description = "too many requests; Retry-After says when to try again";
+                let refusal = Refusal::new(ErrorCode::TemporarilyUnavailable, description);
+                let retry = [(header::RETRY_AFTER, error.seconds.to_string())];
+                (retry, oauth(StatusCode::TOO_MANY_REQUESTS, refusal)).into_response()
+            }
             Self::Internal(cause) => {
                 log(&cause);
                 let refusal = Refusal::new(ErrorCode::TemporarilyUnavailable, "try again later");

@@ -10,6 +10,7 @@ use auth_service::flow::verify::Verifier;
 use auth_service::flow::{Deps, Ending, Lifetimes};
 use auth_service::identity::local::LocalUsers;
 use auth_service::keys::{self, Rotation, SigningKeys};
+use auth_service::limits::{Limits, Rates};
 use auth_service::store::embedded::EmbeddedStore;
 use axum::Router;
 use axum::body::Body;
@@ -112,6 +113,15 @@ impl TestApp {
     }
 
     pub(crate) fn with(issuer: &str, servers: &[&str]) -> Self {
+        Self::build(issuer, servers, Rates::default())
+    }
+
+    /// The usual one, with limits.
+    pub(crate) fn limited(rates: Rates) -> Self {
+        Self::build(ISSUER, &["time", "fetch"], rates)
+    }
+
+    fn build(issuer: &str, servers: &[&str], rates: Rates) -> Self {
         LazyLock::force(&LOGS);
         let home = tempfile::tempdir().unwrap();
         write_users(home.path(), &[("ada", "a1", &["*"]), ("bob", "b2", &["time/now", "time/zones"])]);
@@ -132,6 +142,7 @@ impl TestApp {
             clock: Arc::clone(&clock) as _,
             rng,
             lifetimes: LIFETIMES,
+            limits: Limits::new(&rates, &(Arc::clone(&clock) as _)),
             ending: Ending::default(),
         });
         Self {

@@ -161,14 +161,6 @@ pub(crate) async fn connected(app: &TestApp) -> (String, String, String) {
     (client.clone(), member("access_token"), member("refresh_token"))
 }
 
-/// The next access and refresh token of `client`.
-pub(crate) async fn refreshed(app: &TestApp, client: &str, token: &str) -> (String, String) {
-    let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", client)];
-    let answer = app.token(&form).await.json();
-    let member = |name: &str| answer[name].as_str().unwrap().to_owned();
-    (member("access_token"), member("refresh_token"))
-}
-
 /// A claim of an access token, unverified.
 pub(crate) fn claim(token: &str, name: &str) -> String {
     member(token.split('.').nth(1).unwrap(), name)

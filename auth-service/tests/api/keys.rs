@@ -1,13 +1,12 @@
 //! The signing keys of a service that goes on while they change.
 
 use auth_service::keys::{KeyOrder, order};
-use axum::body::Body;
-use axum::http::{Request, StatusCode};
+use axum::http::StatusCode;
 use gateway_core::time::UnixTime;
 use service_kit::random::SystemRng;
 
 use crate::app::{NOW, ROTATION, TestApp};
-use crate::browser::{connected, kid, refreshed};
+use crate::browser::{connected, kid, refresh, verified};
 
 /// Time passes, and the service looks at its keys.
 fn advance(app: &TestApp, seconds: u64) {
@@ -26,11 +25,11 @@ async fn published(app: &TestApp) -> Vec<String> {
     keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn verified(app: &TestApp, token: &str) -> StatusCode {
-    let request = Request::get("/verify")
-        .header("x-original-url", "https://gw.example/time/mcp")
-        .header("authorization", format!("Bearer {token}"));
-    app.send(request.body(Body::empty()).unwrap()).await.status
+/// The next access and refresh token of `client`.
+async fn refreshed(app: &TestApp, client: &str, token: &str) -> (String, String) {
+    let answer = refresh(app, client, token).await.json();
+    let member = |name: &str| answer[name].as_str().unwrap().to_owned();
+    (member("access_token"), member("refresh_token"))
 }
 
 #[tokio::test]

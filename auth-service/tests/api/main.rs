@@ -17,6 +17,7 @@ mod consent;
 mod internal;
 mod introspection;
 mod keys;
+mod limits;
 mod metadata;
 mod refresh;
 mod register;

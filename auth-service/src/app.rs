@@ -13,6 +13,7 @@ use crate::flow::{Deps, Ending};
 use crate::identity::local::LocalUsers;
 use crate::keys::{self, KeysError, SigningKeys};
 use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::store::embedded::EmbeddedStore;
 use crate::store::{StoreError, StoreErrorKind};
 
@@ -63,6 +64,7 @@ pub fn assemble(config: &Config) -> Result<Deps, StartError> {
         clock,
         rng,
         lifetimes: config.lifetimes,
+        metrics: Metrics::of_process(),
         ending: Ending::default(),
     })
 }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use crate::domain::client::ClientId;
+use crate::metrics;
 
 tokio::task_local! {
     static REQUEST_ID: String;
@@ -123,6 +124,7 @@ impl Record {
     pub fn ok(self) {
         let Self { event, user, client, detail } = self;
         let (event, request_id) = (event.name(), request_id());
+        metrics::event(event, "ok");
         tracing::info!(event, outcome = "ok", user, client, detail, request_id, "security event");
     }
 
@@ -130,6 +132,7 @@ impl Record {
     pub fn refused(self) {
         let Self { event, user, client, detail } = self;
         let (event, request_id) = (event.name(), request_id());
+        metrics::event(event, "refused");
         tracing::warn!(event, outcome = "refused", user, client, detail, request_id, "security event");
     }
 }

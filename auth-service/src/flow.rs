@@ -28,6 +28,7 @@ use crate::domain::refresh::RefreshKey;
 use crate::identity::Identities;
 use crate::keys::SigningKeys;
 use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::store::Store;
 
 /// Everything that the flows need. Built once, by [`crate::app`]; tests replace parts of it.
@@ -53,6 +54,8 @@ pub struct Deps {
     pub lifetimes: Lifetimes,
     /// How often somebody may ask.
     pub limits: Limits,
+    /// What operators count.
+    pub metrics: Metrics,
     /// When to stop waiting.
     pub ending: Ending,
 }

@@ -87,6 +87,7 @@ pub fn internal(deps: &Arc<Deps>) -> Router {
     let router = Router::new()
         .route("/health/live", get(internal::live))
         .route("/health/ready", get(internal::ready))
+        .route("/metrics", get(internal::metrics))
         .fallback(error::not_found);
     let waiting = Router::new().route("/internal/revocations", get(revocations::get).post(revocations::post));
     middleware::around(router, deps, TIMEOUT)

@@ -25,6 +25,7 @@ pub mod http;
 pub mod identity;
 pub mod keys;
 pub mod limits;
+pub mod metrics;
 pub mod operator;
 pub mod server;
 pub mod store;

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::flow::revoke::Watch;
 use crate::flow::{Deps, Ending};
 use crate::http;
+use crate::metrics;
 
 /// How long requests that are under way may take once the end was asked for.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -140,6 +141,7 @@ async fn watch_keys(deps: Arc<Deps>) {
     let mut ticks = tokio::time::interval(WATCH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut has_failed = false;
+    metrics::keys(&deps.keys.in_use());
     loop {
         ticks.tick().await;
         let at = Arc::clone(&deps);
@@ -148,6 +150,7 @@ async fn watch_keys(deps: Arc<Deps>) {
         match &looked {
             Ok(true) => {
                 let in_use = deps.keys.in_use();
+                metrics::keys(&in_use);
                 tracing::info!(
                     signs = in_use.kid(),
                     published = in_use.count(),
@@ -167,6 +170,7 @@ async fn purge(deps: Arc<Deps>) {
     loop {
         ticks.tick().await;
         deps.limits.forget();
+        deps.metrics.upkeep();
         match deps.store.purge(deps.now()).await {
             Ok(0) => {}
             Ok(records) => tracing::debug!(records, "expired records forgotten"),

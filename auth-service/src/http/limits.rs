@@ -13,6 +13,7 @@ use super::page;
 use crate::audit::{self, Event};
 use crate::flow::Deps;
 use crate::limits::{Door, TooMany};
+use crate::metrics;
 
 /// Where a request came from, for whoever counts further: in the request's extensions.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,7 @@ pub(super) async fn at(
 /// Counts a request at `door`; a refusal stands in the log, with the address.
 pub(super) fn count(deps: &Deps, door: Door, address: IpAddr) -> Result<(), TooMany> {
     deps.limits.address(door, address).inspect_err(|_| {
+        metrics::limited(door);
         if deps.limits.is_worth_a_line(door) {
             audit::record(Event::Limited).detail(format_args!("{door:?} from {address}")).refused();
         }

@@ -11,6 +11,7 @@ use auth_service::flow::{Deps, Ending, Lifetimes};
 use auth_service::identity::local::LocalUsers;
 use auth_service::keys::{self, Rotation, SigningKeys};
 use auth_service::limits::{Limits, Rates};
+use auth_service::metrics::Metrics;
 use auth_service::store::embedded::EmbeddedStore;
 use axum::Router;
 use axum::body::Body;
@@ -143,6 +144,7 @@ impl TestApp {
             rng,
             lifetimes: LIFETIMES,
             limits: Limits::new(&rates, &(Arc::clone(&clock) as _)),
+            metrics: Metrics::of_process(),
             ending: Ending::default(),
         });
         Self {

@@ -35,15 +35,20 @@ fn jwks() -> String {
 }
 
 fn bearer() -> String {
+    bearer_from(NOW)
+}
+
+/// A token that is good from `time` on.
+fn bearer_from(time: u64) -> String {
     let claims = Claims {
         iss: "https://gw.example".to_owned(),
         sub: "local:ada".to_owned(),
         aud: "https://gw.example/time/mcp".to_owned(),
         client_id: "c1".to_owned(),
         scope: "mcp:time".to_owned(),
-        iat: UnixTime::from_secs(NOW),
-        nbf: UnixTime::from_secs(NOW),
-        exp: UnixTime::from_secs(NOW + 600),
+        iat: UnixTime::from_secs(time),
+        nbf: UnixTime::from_secs(time),
+        exp: UnixTime::from_secs(time).plus(600),
         jti: "t1".to_owned(),
         preferred_username: None,
     };
@@ -111,6 +116,19 @@ fn a_request_with_a_good_token_costs_one_look_at_its_headers_and_its_changes() {
 }
 
 #[test]
+fn f_12_a_token_that_is_younger_than_the_last_tick_is_not_from_the_future() {
+    let mut filter = filter(true);
+    filter.advance(31);
+    let young = bearer_from(NOW + 31);
+    let action = filter.request(2, &[(":path", b"/time/mcp"), ("authorization", young.as_bytes())]);
+    assert_eq!(action, Action::Continue);
+    assert_eq!(filter.calls(), [vec![Call::ReadHeaders(2), Call::Now], passes(2)].concat());
+    let younger = bearer_from(NOW + 62);
+    filter.request(3, &[(":path", b"/time/mcp"), ("authorization", younger.as_bytes())]);
+    assert_eq!(filter.calls().last(), Some(&Call::Reply(3, 401)), "beyond the leeway of 30 s");
+}
+
+#[test]
 fn a_public_path_costs_no_change_at_all() {
     let mut filter = filter(true);
     assert_eq!(filter.request(2, &[(":path", METADATA.as_bytes())]), Action::Continue);
@@ -122,7 +140,7 @@ fn a_refused_request_is_answered_and_goes_no_further() {
     let mut filter = filter(true);
     for (context, path, status) in [(2, "/time/mcp", 401), (3, "/elsewhere", 404)] {
         assert_eq!(filter.request(context, &[(":path", path.as_bytes())]), Action::Pause);
-        assert_eq!(filter.calls(), [Call::ReadHeaders(context), Call::Reply(context, status)]);
+        assert_eq!(filter.calls(), [Call::ReadHeaders(context), Call::Now, Call::Reply(context, status)]);
     }
 }
 
@@ -131,7 +149,7 @@ fn a_claimed_identity_is_removed_before_the_answer_so_that_no_log_repeats_it() {
     let mut filter = filter(true);
     filter.request(2, &[(":path", b"/time/mcp"), ("x-user-id", b"root")]);
     let removed = Call::Remove(2, "x-user-id".to_owned());
-    assert_eq!(filter.calls(), [Call::ReadHeaders(2), removed, Call::Reply(2, 401)]);
+    assert_eq!(filter.calls(), [Call::ReadHeaders(2), Call::Now, removed, Call::Reply(2, 401)]);
 }
 
 #[test]
@@ -149,7 +167,11 @@ fn requests_wait_for_the_first_keys_and_then_pass_or_are_answered() {
         filter.request(4, &[(":path", b"/time/mcp"), ("authorization", forged.as_bytes())]),
         Action::Pause
     );
-    assert_eq!(filter.calls(), [Call::ReadHeaders(4), Call::Reply(4, 401)], "nonsense needs no keys");
+    assert_eq!(
+        filter.calls(),
+        [Call::ReadHeaders(4), Call::Now, Call::Reply(4, 401)],
+        "nonsense needs no keys"
+    );
     filter.gone(3);
 
     filter.fetched(Some(("200", &jwks())));

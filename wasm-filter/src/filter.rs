@@ -148,7 +148,11 @@ impl Filter {
     fn judge(&mut self, context: u32, held: Held, request: &Request<'_>) -> Result<Outcome, Refused> {
         let Held { needs_body, is_whole, .. } = held;
         let body = if needs_body && is_whole { Some(host::request_body()?) } else { None };
-        let (decision, order) = self.gate.decide(self.now, request, body.as_deref());
+        let (mut decision, mut order) = self.gate.decide(self.now, request, body.as_deref());
+        if matches!(decision, Decision::Reply(_)) && self.catch_up()? {
+            // A token may be younger than the last tick.
+            (decision, order) = self.gate.decide(self.now, request, body.as_deref());
+        }
         self.wanted.extend(order);
         match decision {
             Decision::Forward(forward) => {
@@ -176,6 +180,12 @@ impl Filter {
             Decision::Wait => self.refuse(context, request, &Reply::cannot_decide_yet()),
             Decision::Reply(reply) => self.refuse(context, request, &reply),
         }
+    }
+
+    /// Looks at the clock: whether time has passed since the last tick.
+    fn catch_up(&mut self) -> Result<bool, Refused> {
+        let now = host::now()?;
+        Ok(std::mem::replace(&mut self.now, now) != now)
     }
 
     /// Counts a decided request, and tells the rest of Envoy what its operator wants to know: now, or when its message

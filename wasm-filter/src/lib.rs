@@ -4,7 +4,8 @@
 //! keys and lets requests wait. Each worker thread of Envoy runs one VM with its own state; nothing is shared.
 //!
 //! Host calls for a request that is decided at once: one for all headers, then one for each header that is removed or set,
-//! or one for the local reply. The time is that of the last tick, 100 ms ago at most.
+//! or one for the local reply. The time is that of the last tick, 100 ms ago at most; nobody is refused by it: before that, one
+//! more call asks for the time.
 
 mod crypto;
 mod fetch;

@@ -16,7 +16,7 @@ async fn client(gateway: &Gateway, redirect_uri: &str) -> String {
     let metadata = json!({ "redirect_uris": [redirect_uri], "token_endpoint_auth_method": "none" });
     let answer = reqwest::Client::new().post(gateway.url("/register")).json(&metadata).send().await.unwrap();
     let registered: Value = answer.json().await.unwrap();
-    registered["client_id"].as_str().unwrap().to_owned()
+    registered.get("client_id").unwrap().as_str().unwrap().to_owned()
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod doctor;
 mod users;
 
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ enum Command {
     Init,
     /// Revoke at the running service: access tokens die at the edge within moments. Prints the entry of the feed.
     Revoke(Revoke),
+    /// Look whether the settings, and everything they point to, are as they should be. Changes nothing.
+    Doctor,
     /// Manage the users of the users file. A running service takes a change in within two seconds.
     #[command(subcommand)]
     Users(Users),
@@ -138,6 +141,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Revoke(order) => revoke(&order).map(|line| print(&line)),
         Command::Users(order) => users_of(order).map(|line| print(&line)),
         Command::Keys(order) => keys_of(order).map(|line| print(&line)),
+        Command::Doctor => return examine(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -148,6 +152,15 @@ pub fn run(cli: Cli) -> ExitCode {
 #[expect(clippy::print_stdout, reason = "this line is what the command was asked for")]
 fn print(line: &Value) {
     println!("{line}");
+}
+
+#[expect(clippy::print_stdout, reason = "the findings are what the command was asked for")]
+fn examine() -> ExitCode {
+    let findings = doctor::examine();
+    for finding in &findings {
+        println!("{finding}");
+    }
+    if findings.iter().any(doctor::Finding::is_bad) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 fn serve() -> Result<(), CommandError> {

@@ -38,10 +38,7 @@ pub enum OperatorError {
 /// # Errors
 /// [`OperatorError`].
 pub fn post(bound: SocketAddr, path: &str, order: &Value) -> Result<Value, OperatorError> {
-    let address = reachable(bound);
-    let stream = TcpStream::connect_timeout(&address, PATIENCE)
-        .map_err(|error| OperatorError::NotRunning(address, error))?;
-    let (status, body) = exchange(stream, address, path, order).ok_or(OperatorError::NoAnswer(address))?;
+    let (status, body) = ask(bound, &format!("POST {path}"), &order.to_string())?;
     match status {
         200 => Ok(body),
         400..=499 => {
@@ -50,6 +47,21 @@ pub fn post(bound: SocketAddr, path: &str, order: &Value) -> Result<Value, Opera
         }
         other => Err(OperatorError::Failed(other)),
     }
+}
+
+/// Asks the service that is bound to `bound`; gives status and body, `null` if it is not JSON.
+///
+/// # Errors
+/// [`OperatorError`].
+pub fn get(bound: SocketAddr, path: &str) -> Result<(u16, Value), OperatorError> {
+    ask(bound, &format!("GET {path}"), "")
+}
+
+fn ask(bound: SocketAddr, what: &str, body: &str) -> Result<(u16, Value), OperatorError> {
+    let address = reachable(bound);
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)
+        .map_err(|error| OperatorError::NotRunning(address, error))?;
+    exchange(stream, address, what, body).ok_or(OperatorError::NoAnswer(address))
 }
 
 /// Where a service that listens on `bound` is reached from the same machine.
@@ -62,13 +74,12 @@ const fn reachable(bound: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, bound.port())
 }
 
-fn exchange(mut stream: TcpStream, host: SocketAddr, path: &str, order: &Value) -> Option<(u16, Value)> {
-    let body = order.to_string();
+fn exchange(mut stream: TcpStream, host: SocketAddr, what: &str, body: &str) -> Option<(u16, Value)> {
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     stream.set_write_timeout(Some(PATIENCE)).ok()?;
     let length = body.len();
     let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+        "{what} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/json\r\n\
          content-length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).ok()?;

@@ -36,6 +36,47 @@ fn users_are_added_listed_shut_out_let_in_and_removed() {
 }
 
 #[test]
+fn the_doctor_says_what_is_right_what_is_doubtful_and_what_is_wrong() {
+    let home = home();
+    let examined = |service: Option<&Running>| {
+        let mut command = command(home.path(), &["doctor"]);
+        if let Some(service) = service {
+            command.env("AUTH_INTERNAL_BIND", service.internal.to_string());
+            command.env("AUTH_BIND", service.public.to_string());
+        }
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = examined(None);
+    assert!(
+        code == Some(0) && said.contains("look signing keys: none yet") && said.contains("look users: "),
+        "{said}"
+    );
+
+    line(&run(home.path(), &["init"]));
+    line(&run(home.path(), &["users", "add", "ada"]));
+    let service = Running::start(home.path());
+    let (code, said) = examined(Some(&service));
+    for expected in [
+        "ok   settings: issuer http://localhost:8080, servers time",
+        "ok   DATA_DIR",
+        "(ES256) signs, 1 published",
+        "look users: may do nothing (roles, allowed_tools): ada",
+        "ok   service",
+        "ok   auth service",
+    ] {
+        assert!(said.contains(expected), "no {expected}: {said}");
+    }
+    // There is no Envoy in this test, but there may be one on this machine.
+    assert!(said.contains(" edge: ") && code == Some(i32::from(said.contains("BAD"))), "{said}");
+
+    std::fs::write(home.path().join("data/signing-keys.json"), "{}").unwrap();
+    let (code, said) = examined(None);
+    assert!(code == Some(1) && said.contains("BAD  signing keys: "), "{said}");
+    service.signal("TERM");
+}
+
+#[test]
 fn e_10_keys_are_listed_rotated_and_withdrawn_while_the_service_runs() {
     let home = home();
     line(&run(home.path(), &["init"]));

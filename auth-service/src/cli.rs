@@ -63,7 +63,8 @@ enum Keys {
     /// Take a key out, at once, for when it was stolen: its tokens die when verifiers fetch the key set again (edges:
     /// within 5 minutes).
     Withdraw {
-        /// The key's id.
+        /// The key's id, which may begin with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
 }
@@ -72,10 +73,10 @@ enum Keys {
 #[group(required = true, multiple = false)]
 struct Revoke {
     /// One access token, by its `jti`.
-    #[arg(long, value_name = "JTI")]
+    #[arg(long, value_name = "JTI", allow_hyphen_values = true)]
     token: Option<String>,
     /// A user, by name or `sub`: all access tokens, refresh tokens and signed-in browsers.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     user: Option<String>,
     /// A client: all access tokens and refresh tokens.
     #[arg(long, value_name = "ID")]

@@ -3,6 +3,7 @@
 //! Everything here is parsed once, at the edge, and never checked again. There is no IO and no clock; nothing here
 //! knows HTTP, the store or where users come from.
 
+pub mod address;
 pub mod catalogue;
 pub mod client;
 pub mod error;

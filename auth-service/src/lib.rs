@@ -24,5 +24,6 @@ pub mod http;
 pub mod identity;
 pub mod keys;
 pub mod operator;
+pub mod outbound;
 pub mod server;
 pub mod store;

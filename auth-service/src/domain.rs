@@ -6,7 +6,10 @@
 pub mod address;
 pub mod catalogue;
 pub mod client;
+pub mod client_document;
+pub mod document_url;
 pub mod error;
+pub mod freshness;
 pub mod grant;
 pub mod metadata;
 pub mod parameters;

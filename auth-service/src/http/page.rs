@@ -81,7 +81,8 @@ pub(super) fn consent(question: &Question, refresh_lifetime: u64) -> Response {
             RedirectKind::Loopback => "a program on this computer, at",
             RedirectKind::PrivateUse => "the app that opens links of type",
         },
-        is_local: request.client.is_local_only(),
+        // Whoever asks: any program here can use the name and the address of one that may answer to this computer (D-23).
+        is_local: redirect_uri.kind() == RedirectKind::Loopback,
         username: shown(&question.user.username),
         server: request.server.as_str(),
         resource: question.resource.as_str(),

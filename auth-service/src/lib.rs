@@ -6,7 +6,8 @@
 //! - [`http`]: extract, call one flow, render. No storage, no cryptography.
 //! - [`flow`]: what happens, step by step: register, authorize, sign in, consent, exchange, refresh. No HTTP.
 //! - [`domain`]: what things *are*; imports none of the others.
-//! - [`store`]: what is remembered, as atomic verbs behind traits; [`identity`]: who users are; [`keys`]: what signs.
+//! - [`store`]: what is remembered, as atomic verbs behind traits; [`identity`]: who users are; [`keys`]: what signs;
+//!   [`documents`]: clients that describe themselves, fetched through [`outbound`], the one way out.
 //!
 //! [`config`] and [`data_dir`] say how it is set up, [`app`] puts it together, [`server`] runs it, [`cli`] is the
 //! command line, [`operator`] its way to the running service. Time and randomness are parameters everywhere.
@@ -18,6 +19,7 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod data_dir;
+pub mod documents;
 pub mod domain;
 pub mod flow;
 pub mod http;

@@ -25,6 +25,7 @@ const MAX_NAME: usize = 60;
 struct SignInPage<'a> {
     style: &'static str,
     client: String,
+    described_by: Option<&'a str>,
     destination: &'a str,
     username: Option<&'a str>,
 }
@@ -34,6 +35,7 @@ struct SignInPage<'a> {
 struct ConsentPage<'a> {
     style: &'static str,
     client: String,
+    described_by: Option<&'a str>,
     destination: &'a str,
     kind: &'static str,
     is_local: bool,
@@ -60,6 +62,7 @@ pub(super) fn sign_in(request: &AuthorizationRequest, failed: Option<&str>) -> R
     let page = SignInPage {
         style: STYLE,
         client: client_name(request),
+        described_by: request.client.id.host(),
         destination: redirect_uri.destination(),
         username: failed,
     };
@@ -75,6 +78,7 @@ pub(super) fn consent(question: &Question, refresh_lifetime: u64) -> Response {
     let page = ConsentPage {
         style: STYLE,
         client: client_name(request),
+        described_by: request.client.id.host(),
         destination: redirect_uri.destination(),
         kind: match redirect_uri.kind() {
             RedirectKind::Https => "the website",

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use auth_service::app::STORE_FILE;
+use auth_service::documents::Documents;
 use auth_service::domain::catalogue::Catalogue;
 use auth_service::flow::verify::Verifier;
 use auth_service::flow::{Deps, Ending, Lifetimes};
@@ -112,6 +113,15 @@ impl TestApp {
     }
 
     pub(crate) fn with(issuer: &str, servers: &[&str]) -> Self {
+        Self::assembled(issuer, servers, None)
+    }
+
+    /// A service that takes clients that describe themselves.
+    pub(crate) fn with_documents(documents: Documents) -> Self {
+        Self::assembled(ISSUER, &["time", "fetch"], Some(documents))
+    }
+
+    fn assembled(issuer: &str, servers: &[&str], documents: Option<Documents>) -> Self {
         LazyLock::force(&LOGS);
         let home = tempfile::tempdir().unwrap();
         write_users(home.path(), &[("ada", "a1", &["*"]), ("bob", "b2", &["time/now", "time/zones"])]);
@@ -124,6 +134,7 @@ impl TestApp {
             verifier: Verifier::new(&catalogue),
             catalogue,
             store: Arc::new(EmbeddedStore::open(&home.path().join(STORE_FILE), rng.as_ref()).unwrap()),
+            documents,
             identities: Arc::new(LocalUsers::new(&home.path().join("users.json"))),
             keys,
             refresh_key: keys::refresh_key(home.path(), rng.as_ref()).unwrap(),

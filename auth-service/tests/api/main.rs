@@ -12,7 +12,10 @@
 mod app;
 mod authorize;
 mod browser;
+mod client_documents;
 mod consent;
+mod document_host;
+mod hostile_documents;
 mod internal;
 mod keys;
 mod metadata;

@@ -92,6 +92,16 @@ async fn d_30_a_name_that_leads_inside_is_never_connected_to() {
 }
 
 #[tokio::test]
+async fn d_30_we_never_ask_ourselves() {
+    let (host, app) = started().await;
+    host.resolves("gw.example", &[&[PUBLIC]]);
+    for client in ["https://gw.example/authorize?client_id=x", "HTTPS://GW.example:443/jwks.json"] {
+        is_refused(&app, client, "401 invalid_client").await;
+    }
+    assert!(host.resolved().is_empty());
+}
+
+#[tokio::test]
 async fn d_32_one_private_address_among_public_ones_is_enough_to_refuse() {
     let (host, app) = started().await;
     host.resolves("app.example", &[&[PUBLIC, "10.0.0.1"]]);

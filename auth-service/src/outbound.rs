@@ -26,6 +26,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use limits::Limits;
+use target::Place;
 
 pub use network::{Network, SystemNetwork};
 pub use target::{CheckedAddress, Origins, OriginsError, Target, TargetError};
@@ -93,7 +94,7 @@ pub enum OutboundError {
     /// Nobody there can prove to be the host.
     #[error("no TLS connection to the host")]
     Tls,
-    /// [`CONNECT`] or [`TOTAL`] is over.
+    /// More than 3 s until there was a connection, or 5 s in all.
     #[error("the host took too long")]
     TimedOut,
     /// What came back is not HTTP, or ended too early.
@@ -138,9 +139,9 @@ impl Outbound {
     /// Where the target is. One address that is not allowed spoils all: a name that leads inside and outside has been
     /// made to do so (D-32).
     async fn addresses(&self, target: &Target) -> Result<Vec<CheckedAddress>, OutboundError> {
-        let found = match target.literal() {
-            Some(address) => vec![address],
-            None => self.network.resolve(target.host()).await.map_err(|_| OutboundError::Unresolved)?,
+        let found = match target.place() {
+            Place::Address(address) => vec![address],
+            Place::Name(name) => self.network.resolve(name).await.map_err(|_| OutboundError::Unresolved)?,
         };
         if found.is_empty() {
             return Err(OutboundError::Unresolved);

@@ -17,7 +17,7 @@ pub const STALE: u64 = 86_400;
 /// (§5.2), but a limit on how often anybody can make us ask.
 pub const RETRY_AFTER: u64 = 10;
 
-/// Most documents that are remembered: about 2 KiB each.
+/// Most documents that are remembered: usually 1 KiB each, and never more than a few.
 const MAX_SLOTS: usize = 2048;
 
 /// What was fetched.

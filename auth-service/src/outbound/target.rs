@@ -33,7 +33,16 @@ enum Reach {
     Loopback,
 }
 
-/// An address that a target may be at. Only [`Target::admit`] makes one.
+/// Where a target is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place<'a> {
+    /// Where this name leads.
+    Name(&'a str),
+    /// Here.
+    Address(IpAddr),
+}
+
+/// An address that a target may be at. Only a [`Target`] makes one, and only of an address that it may be at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckedAddress(SocketAddr);
 
@@ -78,27 +87,19 @@ impl Target {
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         let path_and_query = format!("{}{query}", url.path());
         let target = Self { host, port, authority, path_and_query, reach, tls_name };
-        match target.literal() {
-            Some(address) if target.admit(address).is_none() => Err(TargetError::NotPublic),
-            _ => Ok(target),
+        match target.place() {
+            Place::Address(address) if target.admit(address).is_none() => Err(TargetError::NotPublic),
+            Place::Address(_) | Place::Name(_) => Ok(target),
         }
     }
 
-    /// The name to resolve.
-    pub(super) fn host(&self) -> &str {
+    /// The name to resolve, or the address itself. The URL parser has read every way to write one: decimal, octal,
+    /// hexadecimal, short, full-width (D-31).
+    pub(super) const fn place(&self) -> Place<'_> {
         match &self.host {
-            Host::Domain(name) => name,
-            Host::Ipv4(_) | Host::Ipv6(_) => &self.authority,
-        }
-    }
-
-    /// The address, when the host is one. The URL parser has read every way to write one: decimal, octal, hexadecimal,
-    /// short, full-width (D-31).
-    pub(super) const fn literal(&self) -> Option<IpAddr> {
-        match self.host {
-            Host::Domain(_) => None,
-            Host::Ipv4(address) => Some(IpAddr::V4(address)),
-            Host::Ipv6(address) => Some(IpAddr::V6(address)),
+            Host::Domain(name) => Place::Name(name.as_str()),
+            Host::Ipv4(address) => Place::Address(IpAddr::V4(*address)),
+            Host::Ipv6(address) => Place::Address(IpAddr::V6(*address)),
         }
     }
 

@@ -43,6 +43,15 @@ async fn a_client_is_known_by_its_document_from_the_first_page_to_the_last_token
 }
 
 #[tokio::test]
+async fn a_website_with_several_addresses_is_reached_at_one_that_answers() {
+    let (host, app) = started().await;
+    host.resolves("app.example", &[&["2606:2800::1", PUBLIC, "93.184.216.35", "93.184.216.36"]]);
+    host.is_not_at("2606:2800::1");
+    assert_eq!(app.get(&authorize(&request_of(CLIENT))).await.status, StatusCode::OK);
+    assert_eq!(host.dialed(), ["[2606:2800::1]:443".to_owned(), format!("{PUBLIC}:443")]);
+}
+
+#[tokio::test]
 async fn a_request_for_a_document_says_nothing_about_us_or_the_user() {
     let (host, app) = started().await;
     app.get(&authorize(&request_of(CLIENT))).await;

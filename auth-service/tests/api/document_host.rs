@@ -53,6 +53,7 @@ struct TestNetwork {
     names: Mutex<HashMap<String, VecDeque<Vec<IpAddr>>>>,
     resolved: Mutex<Vec<String>>,
     dialed: Mutex<Vec<SocketAddr>>,
+    unreachable: Mutex<Vec<IpAddr>>,
 }
 
 #[async_trait]
@@ -68,6 +69,9 @@ impl Network for TestNetwork {
 
     async fn dial(&self, address: CheckedAddress) -> std::io::Result<TcpStream> {
         self.dialed.lock().unwrap().push(address.get());
+        if self.unreachable.lock().unwrap().contains(&address.get().ip()) {
+            return Err(std::io::ErrorKind::ConnectionRefused.into());
+        }
         TcpStream::connect(self.listener).await
     }
 }
@@ -89,6 +93,7 @@ impl DocumentHost {
             names: Mutex::default(),
             resolved: Mutex::default(),
             dialed: Mutex::default(),
+            unreachable: Mutex::default(),
         };
         let manners = Arc::new(Mutex::new(Manners::Answer(ok(&document(CLIENT).to_string(), ""))));
         let requests = Arc::default();
@@ -107,6 +112,11 @@ impl DocumentHost {
     pub(crate) fn resolves(&self, name: &str, answers: &[&[&str]]) {
         let answers = answers.iter().map(|answer| answer.iter().map(|it| it.parse().unwrap()).collect());
         self.network.names.lock().unwrap().insert(name.to_owned(), answers.collect());
+    }
+
+    /// From now on nobody answers at `address`.
+    pub(crate) fn is_not_at(&self, address: &str) {
+        self.network.unreachable.lock().unwrap().push(address.parse().unwrap());
     }
 
     pub(crate) fn behaves(&self, manners: Manners) {

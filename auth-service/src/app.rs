@@ -8,12 +8,14 @@ use service_kit::random::SystemRng;
 
 use crate::config::Config;
 use crate::data_dir::{self, DataDirError};
+use crate::documents::Documents;
 use crate::flow::verify::Verifier;
 use crate::flow::{Deps, Ending};
 use crate::identity::local::LocalUsers;
 use crate::keys::{self, KeysError, SigningKeys};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::outbound::{Outbound, SystemNetwork, TlsError};
 use crate::store::embedded::EmbeddedStore;
 use crate::store::{StoreError, StoreErrorKind};
 
@@ -29,6 +31,9 @@ pub enum StartError {
     /// The keys in it.
     #[error("DATA_DIR: {0}")]
     Keys(#[from] KeysError),
+    /// The certificates.
+    #[error("OUTBOUND_CA_FILE: {0}")]
+    Tls(#[from] TlsError),
     /// Another process holds the store.
     #[error("DATA_DIR: {0} is in use by another process; one auth-service at a time can use it")]
     StoreInUse(std::path::PathBuf),
@@ -53,9 +58,11 @@ pub fn assemble(config: &Config) -> Result<Deps, StartError> {
     })?;
     let now = UnixTime::from_secs(clock.now());
     let keys = SigningKeys::open(&places.data_dir, places.rotation, now, rng.as_ref())?;
+    let outbound = Outbound::new(Arc::new(SystemNetwork), config.roots.clone())?;
     Ok(Deps {
         catalogue: config.catalogue.clone(),
         store: Arc::new(store),
+        documents: config.documents.clone().map(|rules| Documents::new(outbound, rules)),
         identities: Arc::new(LocalUsers::new(&places.users_file)),
         verifier: Verifier::new(&config.catalogue),
         keys,

@@ -11,12 +11,14 @@ use service_kit::public_url::PublicUrl;
 use service_kit::settings::{Mistakes, Reader, Strings};
 use service_kit::telemetry::LogSettings;
 
+use crate::documents::DocumentRules;
 use crate::domain::catalogue::{Catalogue, NoServer};
 use crate::domain::resource_servers::ResourceServers;
 use crate::flow::Lifetimes;
 use crate::identity::users_file::{Accounts, UsersFileError};
 use crate::keys::Rotation;
 use crate::limits::{Rate, Rates};
+use crate::outbound::Roots;
 
 /// Longest lifetime of anything but an access token: ten years, in seconds.
 const YEARS: u64 = 10 * 365 * 86_400;
@@ -59,6 +61,11 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// `LIMIT_REGISTER` and the others.
     pub rates: Rates,
+    /// `CLIENT_ID_DOCUMENTS` (`true`), `CLIENT_ID_DOCUMENT_DOMAINS` (`*`), `CLIENT_ID_DOCUMENT_PRIVATE_ORIGINS`. `None` when
+    /// clients that describe themselves are not taken.
+    pub documents: Option<DocumentRules>,
+    /// `OUTBOUND_CA_FILE`: certificates that are trusted besides those of the public web.
+    pub roots: Roots,
 }
 
 impl Places {
@@ -118,9 +125,11 @@ impl Config {
         }
         let lifetimes = lifetimes(&mut reader);
         let rates = rates(&mut reader);
+        let documents = documents(&mut reader);
+        let roots = roots(&mut reader);
         reader.finish()?;
         let catalogue = Catalogue::new(issuer, servers)?.with_resource_servers(resource_servers);
-        Ok((Self { places, catalogue, bind, internal_bind, lifetimes, rates }, logs))
+        Ok((Self { places, catalogue, bind, internal_bind, lifetimes, rates, documents, roots }, logs))
     }
 }
 
@@ -190,6 +199,27 @@ fn rates<S: Strings>(reader: &mut Reader<'_, S>) -> Rates {
     }
 }
 
+fn documents<S: Strings>(reader: &mut Reader<'_, S>) -> Option<DocumentRules> {
+    let are_taken = reader.or("CLIENT_ID_DOCUMENTS", true, "true or false");
+    let default = DocumentRules::default();
+    let rules = DocumentRules {
+        domains: reader.explained("CLIENT_ID_DOCUMENT_DOMAINS", default.domains),
+        private_origins: reader.explained("CLIENT_ID_DOCUMENT_PRIVATE_ORIGINS", default.private_origins),
+    };
+    are_taken.then_some(rules)
+}
+
+fn roots<S: Strings>(reader: &mut Reader<'_, S>) -> Roots {
+    let roots = Roots::default();
+    let Some(path) = reader.optional::<PathBuf>("OUTBOUND_CA_FILE", "a file such as ./ca.pem") else {
+        return roots;
+    };
+    let explained = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let read = std::fs::read(&path).map_err(|error| explained(&error));
+    let read = read.and_then(|pem| roots.clone().and(&pem).map_err(|error| explained(&error)));
+    reader.keep("OUTBOUND_CA_FILE", read).unwrap_or(roots)
+}
+
 fn server_names(path: &Path) -> Result<Vec<ServerName>, String> {
     let document = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     servers::names(&document).map_err(|error| format!("{}: {error}", path.display()))
@@ -225,6 +255,41 @@ mod tests {
             session: 28_800,
         };
         assert_eq!(config.lifetimes, expected);
+        assert_eq!(config.documents, Some(DocumentRules::default()));
+    }
+
+    #[test]
+    fn clients_that_describe_themselves_can_be_limited_or_switched_off() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let read = |pairs: &[(&str, &str)]| {
+            let env: BTreeMap<String, String> =
+                pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let mut reader = Reader::new(&env);
+            let documents = documents(&mut reader);
+            roots(&mut reader);
+            reader.finish().map(|()| documents).map_err(|mistakes| mistakes.to_string())
+        };
+        assert_eq!(read(&[("CLIENT_ID_DOCUMENTS", "false")]), Ok(None));
+        let limited = read(&[
+            ("CLIENT_ID_DOCUMENT_DOMAINS", "app.example,*.corp.example"),
+            ("CLIENT_ID_DOCUMENT_PRIVATE_ORIGINS", "https://apps.corp.example:8443"),
+        ]);
+        assert!(limited.unwrap().unwrap().domains.hold("apps.corp.example"));
+        let mistakes = read(&[
+            ("CLIENT_ID_DOCUMENTS", "perhaps"),
+            ("CLIENT_ID_DOCUMENT_DOMAINS", " "),
+            ("CLIENT_ID_DOCUMENT_PRIVATE_ORIGINS", "http://apps.corp.example"),
+            ("OUTBOUND_CA_FILE", file.path().to_str().unwrap()),
+        ])
+        .unwrap_err();
+        for line in [
+            "CLIENT_ID_DOCUMENTS: expected true or false",
+            "CLIENT_ID_DOCUMENT_DOMAINS: expected * or domains",
+            "CLIENT_ID_DOCUMENT_PRIVATE_ORIGINS: expected origins",
+            "OUTBOUND_CA_FILE: ",
+        ] {
+            assert!(mistakes.contains(line), "{line}: {mistakes}");
+        }
     }
 
     #[test]

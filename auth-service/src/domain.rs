@@ -3,10 +3,14 @@
 //! Everything here is parsed once, at the edge, and never checked again. There is no IO and no clock; nothing here
 //! knows HTTP, the store or where users come from.
 
+pub mod address;
 pub mod catalogue;
 pub mod client;
+pub mod client_document;
 pub mod client_update;
+pub mod document_url;
 pub mod error;
+pub mod freshness;
 pub mod grant;
 pub mod metadata;
 pub mod parameters;

@@ -2,6 +2,7 @@
 //! failure; it knows neither HTTP nor how anything is stored.
 
 pub mod authorize;
+pub mod clients;
 pub mod configuration;
 pub mod consent;
 pub mod error;
@@ -23,6 +24,7 @@ use service_kit::clock::Clock;
 use service_kit::random::Rng;
 use tokio::sync::watch;
 
+use crate::documents::Documents;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::refresh::RefreshKey;
 use crate::identity::Identities;
@@ -38,6 +40,8 @@ pub struct Deps {
     pub catalogue: Catalogue,
     /// What is remembered.
     pub store: Arc<dyn Store>,
+    /// Clients that describe themselves; `None` when they are not taken.
+    pub documents: Option<Documents>,
     /// Who users are.
     pub identities: Arc<dyn Identities>,
     /// What signs access tokens.

@@ -7,7 +7,8 @@
 //! - [`flow`]: what happens, step by step: register, authorize, sign in, consent, exchange, refresh,
 //!   revoke, introspect. No HTTP.
 //! - [`domain`]: what things *are*; imports none of the others.
-//! - [`store`]: what is remembered, as atomic verbs behind traits; [`identity`]: who users are; [`keys`]: what signs.
+//! - [`store`]: what is remembered, as atomic verbs behind traits; [`identity`]: who users are; [`keys`]: what signs;
+//!   [`documents`]: clients that describe themselves, fetched through [`outbound`], the one way out.
 //!
 //! [`config`] and [`data_dir`] say how it is set up, [`app`] puts it together, [`server`] runs it, [`cli`] is the
 //! command line, [`operator`] its way to the running service. Time and randomness are parameters everywhere.
@@ -19,6 +20,7 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod data_dir;
+pub mod documents;
 pub mod domain;
 pub mod flow;
 pub mod http;
@@ -27,5 +29,6 @@ pub mod keys;
 pub mod limits;
 pub mod metrics;
 pub mod operator;
+pub mod outbound;
 pub mod server;
 pub mod store;

@@ -1,4 +1,4 @@
-//! Registered clients (RFC 6749 §2, RFC 7591 §2).
+//! Clients (RFC 6749 §2, RFC 7591 §2): those that registered, and those that describe themselves at an address.
 
 use std::fmt;
 
@@ -7,12 +7,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gateway_core::time::UnixTime;
 use service_kit::random::{NoEntropy, Rng};
 
-use super::redirect_uri::{RedirectKind, RedirectUri};
+use super::document_url::DocumentUrl;
+use super::redirect_uri::RedirectUri;
 use super::secret::Digest;
 
-/// The public identifier of a client. 1 to 255 visible ASCII characters.
+/// The public identifier of a client, and with it where its metadata is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ClientId(String);
+pub enum ClientId {
+    /// We gave it: the metadata is in the store (RFC 7591).
+    Registered(RegisteredId),
+    /// The client chose it: the metadata is at this address (draft-ietf-oauth-client-id-metadata-document).
+    Document(DocumentUrl),
+}
+
+/// An identifier that a registration gave: 1 to 255 visible ASCII characters that are no address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RegisteredId(String);
 
 impl ClientId {
     /// A new identifier: 128 random bits, so that two registrations never meet.
@@ -22,26 +32,41 @@ impl ClientId {
     pub fn generate(rng: &dyn Rng) -> Result<Self, NoEntropy> {
         let mut bytes = [0; 16];
         rng.fill(&mut bytes)?;
-        Ok(Self(format!("client_{}", URL_SAFE_NO_PAD.encode(bytes))))
+        Ok(Self::Registered(RegisteredId(format!("client_{}", URL_SAFE_NO_PAD.encode(bytes)))))
     }
 
-    /// Reads an identifier that a client sent.
+    /// Reads an identifier that a client sent. What looks like an address is a good one or none at all.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        if DocumentUrl::is_meant_by(text) {
+            return text.parse().ok().map(Self::Document);
+        }
         let is_plain = (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-        is_plain.then(|| Self(text.to_owned()))
+        is_plain.then(|| Self::Registered(RegisteredId(text.to_owned())))
     }
 
     /// The identifier as it is written.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        match self {
+            Self::Registered(RegisteredId(text)) => text,
+            Self::Document(url) => url.as_str(),
+        }
+    }
+
+    /// The host that stands behind the client's description of itself; nobody does behind a registration.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Registered(_) => None,
+            Self::Document(url) => Some(url.host()),
+        }
     }
 }
 
 impl fmt::Display for ClientId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(self.as_str())
     }
 }
 
@@ -112,7 +137,8 @@ impl ApplicationType {
     }
 }
 
-/// What a client says about itself and we keep. Made by [`super::metadata`].
+/// What a client says about itself and we keep. Made by [`super::metadata`] and
+/// [`super::client_document`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientProfile {
     /// `client_name`: unverified, for people.
@@ -132,12 +158,12 @@ pub struct ClientProfile {
     pub software_version: Option<String>,
 }
 
-/// A registered client.
+/// A client that we know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
     /// Its public identifier.
     pub id: ClientId,
-    /// When it registered.
+    /// When it registered, or when we fetched its description.
     pub issued_at: UnixTime,
     /// When it is forgotten unless it is used; `None` is never.
     pub expires_at: Option<UnixTime>,
@@ -172,10 +198,29 @@ impl Client {
     pub fn may_redirect_to(&self, requested: &RedirectUri) -> bool {
         self.profile.redirect_uris.iter().any(|registered| requested.is_covered_by(registered))
     }
+}
 
-    /// Whether every redirect URI leads to the user's own machine: then any program there can pose as this client.
-    #[must_use]
-    pub fn is_local_only(&self) -> bool {
-        self.profile.redirect_uris.iter().all(|uri| uri.kind() == RedirectKind::Loopback)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_is_of_one_kind_and_says_which() {
+        assert!(matches!(ClientId::parse("client_abc"), Some(ClientId::Registered(_))));
+        assert!(matches!(ClientId::parse("https://app.example/c"), Some(ClientId::Document(_))));
+        let long = "x".repeat(256);
+        for neither in
+            ["", "a b", "\u{e9}", &long, "http://app.example/c", "https://app.example", "https:", "x:y"]
+        {
+            assert_eq!(ClientId::parse(neither), None, "{neither}");
+        }
+    }
+
+    #[test]
+    fn two_spellings_of_one_address_are_two_clients() {
+        let id = |text| ClientId::parse(text).unwrap();
+        assert_ne!(id("https://app.example/c"), id("https://app.example:443/c"));
+        assert_ne!(id("https://app.example/c"), id("HTTPS://app.example/c"));
+        assert_eq!(id("https://app.example:443/c").to_string(), "https://app.example:443/c");
     }
 }

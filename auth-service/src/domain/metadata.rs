@@ -53,37 +53,47 @@ impl ClientMetadata {
     /// # Errors
     /// `invalid_client_metadata` or `invalid_redirect_uri` (RFC 7591 §3.2.2).
     pub fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        let mut raw = RawMetadata::read(body)?;
+        let method = raw.token_endpoint_auth_method.take();
+        Ok(Self { profile: raw.profile()?, secret_method: secret_method(method.as_deref())? })
+    }
+}
+
+/// What a client says about itself at an address of its own, by the same rules. How it authenticates is not part of it:
+/// there the rules differ.
+///
+/// # Errors
+/// Like [`ClientMetadata::parse`].
+pub(super) fn published_profile(body: &[u8]) -> Result<ClientProfile, Refusal> {
+    RawMetadata::read(body)?.profile()
+}
+
+impl RawMetadata {
+    fn read(body: &[u8]) -> Result<Self, Refusal> {
         // A struct would also be read from an array, member by member.
         let is_object = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
         if !is_object {
             return Err(invalid("the body must be one JSON object"));
         }
-        let raw: RawMetadata = serde_json::from_slice(body).map_err(|_| {
-            invalid("the body must be one JSON object whose members have the types of RFC 7591")
-        })?;
-        raw.try_into()
+        serde_json::from_slice(body)
+            .map_err(|_| invalid("the body must be one JSON object whose members have the types of RFC 7591"))
     }
-}
 
-impl TryFrom<RawMetadata> for ClientMetadata {
-    type Error = Refusal;
-
-    fn try_from(raw: RawMetadata) -> Result<Self, Refusal> {
-        let redirect_uris = redirect_uris(&raw.redirect_uris.unwrap_or_default())?;
-        let application_type = application_type(raw.application_type.as_deref(), &redirect_uris)?;
-        if raw.response_types.is_some_and(|types| !types.iter().any(|name| name == "code")) {
+    fn profile(self) -> Result<ClientProfile, Refusal> {
+        let redirect_uris = redirect_uris(&self.redirect_uris.unwrap_or_default())?;
+        let application_type = application_type(self.application_type.as_deref(), &redirect_uris)?;
+        if self.response_types.is_some_and(|types| !types.iter().any(|name| name == "code")) {
             return Err(invalid("response_types must hold code: it is the only one there is"));
         }
-        let profile = ClientProfile {
-            name: kept_text(raw.client_name),
+        Ok(ClientProfile {
+            name: kept_text(self.client_name),
             application_type,
             redirect_uris,
-            refreshes: refreshes(raw.grant_types.as_deref())?,
-            scope: raw.scope.as_deref().and_then(kept_scope),
-            software_id: kept_text(raw.software_id),
-            software_version: kept_text(raw.software_version),
-        };
-        Ok(Self { profile, secret_method: secret_method(raw.token_endpoint_auth_method.as_deref())? })
+            refreshes: refreshes(self.grant_types.as_deref())?,
+            scope: self.scope.as_deref().and_then(kept_scope),
+            software_id: kept_text(self.software_id),
+            software_version: kept_text(self.software_version),
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use gateway_core::resource::ServerName;
 use gateway_core::scope::{Scope, ScopeSet};
 
 use super::Deps;
+use super::clients::{self, ClientError};
 use super::error::Cause;
 use crate::domain::client::{Client, ClientId};
 use crate::domain::error::{ErrorCode, Refusal};
@@ -78,6 +79,12 @@ pub enum Untrusted {
     /// `client_id` is missing, repeated, or of nobody we know.
     #[error("The app that sent you here is not registered, or its registration has expired.")]
     Client,
+    /// `client_id` is an address where no client is described. Why is not told: the reader is not who can mend it, and a
+    /// stranger would learn what our network is like (D-30).
+    #[error(
+        "What the app that sent you here publishes about itself cannot be read, or does not describe an app."
+    )]
+    Description,
     /// `redirect_uri` is missing, repeated, or not registered.
     #[error("The app that sent you here asked to be answered at an address that it has not registered.")]
     RedirectUri,
@@ -124,6 +131,7 @@ impl AuthorizationRequest {
 
     fn new(client: Client, reply_to: ReplyTo, asked: Asked) -> Self {
         let Asked { challenge, server, scope, prompt } = asked;
+        // With all that the consent page shows: a client may describe itself anew before the answer comes.
         let fingerprint = Digest::of_fields(&[
             client.id.as_str(),
             // Under another name it is another question (B-14).
@@ -149,8 +157,13 @@ async fn client(deps: &Deps, parameters: &Parameters) -> Result<Client, Authoriz
     let unknown = || AuthorizeError::Untrusted(Untrusted::Client);
     let text = parameters.get("client_id").ok().flatten().ok_or_else(unknown)?;
     let id = ClientId::parse(text).ok_or_else(unknown)?;
-    let client = deps.store.client(&id, deps.now()).await.map_err(Cause::from)?;
-    client.ok_or_else(unknown)
+    clients::find(deps, &id).await.map_err(|error| match error {
+        ClientError::Unknown => unknown(),
+        ClientError::Undescribed(_) | ClientError::Unavailable(_) => {
+            AuthorizeError::Untrusted(Untrusted::Description)
+        }
+        ClientError::Internal(cause) => cause.into(),
+    })
 }
 
 fn redirect_uri(client: &Client, parameters: &Parameters) -> Result<RedirectUri, AuthorizeError> {

@@ -4,6 +4,7 @@ use gateway_core::jwt::Claims;
 use gateway_core::scope::ScopeSet;
 
 use super::Deps;
+use super::clients::{self, ClientError};
 use super::error::{Cause, FlowError};
 use crate::audit::{self, Event};
 use crate::domain::client::{Client, ClientId};
@@ -110,17 +111,22 @@ impl<'a> TokenRequest<'a> {
 /// The client that these credentials prove. An unknown client is answered like a wrong secret.
 ///
 /// # Errors
-/// `invalid_client`.
+/// `invalid_client`, or `temporarily_unavailable` when the client's own words cannot be had.
 pub async fn authenticate(deps: &Deps, credentials: &ClientCredentials) -> Result<Client, FlowError> {
-    let client = deps.store.client(&credentials.id, deps.now()).await?;
-    match client {
-        Some(client) if client.authentication.accepts(credentials.secret.as_ref()) => Ok(client),
-        known => {
-            let record = audit::record(Event::ClientAuthentication);
-            known.iter().fold(record, |record, client| record.client(&client.id)).refused();
-            Err(FlowError::refused(ErrorCode::InvalidClient, "client authentication failed"))
+    let record = audit::record(Event::ClientAuthentication);
+    let record = match clients::find(deps, &credentials.id).await {
+        Ok(client) if client.authentication.accepts(credentials.secret.as_ref()) => return Ok(client),
+        Ok(client) => record.client(&client.id),
+        Err(ClientError::Unknown | ClientError::Undescribed(_)) => record,
+        // `invalid_client` would make the client give up what it has (RFC 6749 §5.2).
+        Err(ClientError::Unavailable(_)) => {
+            let description = "the metadata document of the client cannot be fetched; try again later";
+            return Err(FlowError::refused(ErrorCode::TemporarilyUnavailable, description));
         }
-    }
+        Err(ClientError::Internal(cause)) => return Err(cause.into()),
+    };
+    record.refused();
+    Err(FlowError::refused(ErrorCode::InvalidClient, "client authentication failed"))
 }
 
 /// Moves the expiry of a client that is in use, at most once in half a lifetime.

@@ -37,6 +37,8 @@ pub(super) async fn authorization_server(State(deps): State<Arc<Deps>>) -> Respo
         "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
+        // draft-ietf-oauth-client-id-metadata-document-02 §6.
+        "client_id_metadata_document_supported": deps.documents.is_some(),
     });
     (CACHE, Json(document)).into_response()
 }

@@ -26,6 +26,7 @@ const MAX_NAME: usize = 60;
 struct SignInPage<'a> {
     style: &'static str,
     client: String,
+    described_by: Option<&'a str>,
     destination: &'a str,
     username: Option<&'a str>,
 }
@@ -35,6 +36,7 @@ struct SignInPage<'a> {
 struct ConsentPage<'a> {
     style: &'static str,
     client: String,
+    described_by: Option<&'a str>,
     destination: &'a str,
     kind: &'static str,
     is_local: bool,
@@ -61,6 +63,7 @@ pub(super) fn sign_in(request: &AuthorizationRequest, failed: Option<&str>) -> R
     let page = SignInPage {
         style: STYLE,
         client: client_name(request),
+        described_by: request.client.id.host(),
         destination: redirect_uri.destination(),
         username: failed,
     };
@@ -76,13 +79,15 @@ pub(super) fn consent(question: &Question, refresh_lifetime: u64) -> Response {
     let page = ConsentPage {
         style: STYLE,
         client: client_name(request),
+        described_by: request.client.id.host(),
         destination: redirect_uri.destination(),
         kind: match redirect_uri.kind() {
             RedirectKind::Https => "the website",
             RedirectKind::Loopback => "a program on this computer, at",
             RedirectKind::PrivateUse => "the app that opens links of type",
         },
-        is_local: request.client.is_local_only(),
+        // Whoever asks: any program here can use the name and the address of one that may answer to this computer (D-23).
+        is_local: redirect_uri.kind() == RedirectKind::Loopback,
         username: shown(&question.user.username),
         server: request.server.as_str(),
         resource: question.resource.as_str(),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use auth_service::app::STORE_FILE;
+use auth_service::documents::Documents;
 use auth_service::domain::catalogue::Catalogue;
 use auth_service::flow::verify::Verifier;
 use auth_service::flow::{Deps, Ending, Lifetimes};
@@ -114,15 +115,20 @@ impl TestApp {
     }
 
     pub(crate) fn with(issuer: &str, servers: &[&str]) -> Self {
-        Self::build(issuer, servers, Rates::default())
+        Self::build(issuer, servers, (Rates::default(), None))
     }
 
     /// The usual one, with limits.
     pub(crate) fn limited(rates: Rates) -> Self {
-        Self::build(ISSUER, &["time", "fetch"], rates)
+        Self::build(ISSUER, &["time", "fetch"], (rates, None))
     }
 
-    fn build(issuer: &str, servers: &[&str], rates: Rates) -> Self {
+    /// A service that takes clients that describe themselves.
+    pub(crate) fn with_documents(documents: Documents) -> Self {
+        Self::build(ISSUER, &["time", "fetch"], (Rates::default(), Some(documents)))
+    }
+
+    fn build(issuer: &str, servers: &[&str], (rates, documents): (Rates, Option<Documents>)) -> Self {
         LazyLock::force(&LOGS);
         let home = tempfile::tempdir().unwrap();
         write_users(home.path(), &[("ada", "a1", &["*"]), ("bob", "b2", &["time/now", "time/zones"])]);
@@ -137,6 +143,7 @@ impl TestApp {
             verifier: Verifier::new(&catalogue),
             catalogue,
             store: Arc::new(EmbeddedStore::open(&home.path().join(STORE_FILE), rng.as_ref()).unwrap()),
+            documents,
             identities: Arc::new(LocalUsers::new(&home.path().join("users.json"))),
             keys,
             refresh_key: keys::refresh_key(home.path(), rng.as_ref()).unwrap(),

@@ -189,6 +189,13 @@ pub(crate) async fn refresh(app: &TestApp, client: &str, token: &str) -> Answer 
     app.token(&[("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", client)]).await
 }
 
+/// The next access and refresh token of `client`.
+pub(crate) async fn refreshed(app: &TestApp, client: &str, token: &str) -> (String, String) {
+    let answer = refresh(app, client, token).await.json();
+    let member = |name: &str| answer[name].as_str().unwrap().to_owned();
+    (member("access_token"), member("refresh_token"))
+}
+
 /// What `/verify` says to an access token.
 pub(crate) async fn verified(app: &TestApp, token: &str) -> StatusCode {
     let request = Request::get("/verify").header("x-original-url", TIME);

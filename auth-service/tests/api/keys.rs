@@ -6,7 +6,7 @@ use gateway_core::time::UnixTime;
 use service_kit::random::SystemRng;
 
 use crate::app::{NOW, ROTATION, TestApp};
-use crate::browser::{connected, kid, refresh, verified};
+use crate::browser::{connected, kid, refreshed, verified};
 
 /// Time passes, and the service looks at its keys.
 fn advance(app: &TestApp, seconds: u64) {
@@ -23,13 +23,6 @@ async fn published(app: &TestApp) -> Vec<String> {
     let set = app.get("/jwks.json").await.json();
     let keys = set["keys"].as_array().unwrap();
     keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
-}
-
-/// The next access and refresh token of `client`.
-async fn refreshed(app: &TestApp, client: &str, token: &str) -> (String, String) {
-    let answer = refresh(app, client, token).await.json();
-    let member = |name: &str| answer[name].as_str().unwrap().to_owned();
-    (member("access_token"), member("refresh_token"))
 }
 
 #[tokio::test]

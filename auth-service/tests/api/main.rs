@@ -12,8 +12,11 @@
 mod app;
 mod authorize;
 mod browser;
+mod client_documents;
 mod configuration;
 mod consent;
+mod document_host;
+mod hostile_documents;
 mod internal;
 mod introspection;
 mod keys;

@@ -32,6 +32,7 @@ async fn e_01_the_metadata_advertises_exactly_what_exists() {
             "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
+            "client_id_metadata_document_supported": false,
         })
     );
 }

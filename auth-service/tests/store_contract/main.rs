@@ -14,6 +14,7 @@ mod revocations;
 use std::sync::Arc;
 
 use auth_service::domain::grant::{BrowserSignIn, PendingConsent};
+use auth_service::domain::revocation::Revocation;
 use auth_service::domain::user::Subject;
 use auth_service::store::embedded::EmbeddedStore;
 use auth_service::store::{
@@ -42,6 +43,21 @@ async fn clients_live_until_they_expire(store: &dyn Store) {
     assert_eq!(store.client(&short.id, at(99)).await.unwrap(), None, "what is gone stays gone");
     store.extend_client(&client_id("nobody"), at(500), T0).await.unwrap();
     assert_eq!(store.client(&client_id("nobody"), T0).await.unwrap(), None);
+}
+
+async fn a_grant_may_be_to_a_client_that_is_an_address(store: &dyn Store) {
+    let id = client_id("https://app.example:8443/a/client.json?x=%2F,y");
+    let mut grant = grant(40);
+    grant.access.client = id.clone();
+    store.insert_code(&digest("code 40"), &grant, LIFETIME).await.unwrap();
+    let redeemed = store.redeem_code(&digest("code 40"), Some(&opening()), T0).await.unwrap();
+    assert_eq!(redeemed, Redemption::First(grant.clone()));
+    assert_eq!(store.family(family(40), T0).await.unwrap(), Some(grant.access));
+    let cut = Revocation::of_client(id, T0);
+    store.cut_off(&cut, T0).await.unwrap();
+    assert_eq!(store.family(family(40), T0).await.unwrap(), None);
+    assert!(store.revocations(None, T0).await.unwrap().entries.contains(&cut));
+    store.purge(at(9000)).await.unwrap();
 }
 
 async fn sessions_live_until_they_expire_or_are_removed(store: &dyn Store) {
@@ -206,6 +222,7 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     clients::d_13_with_a_client_everything_of_it_goes(store.as_ref()).await;
     clients::d_13_a_client_that_is_used_while_it_is_deleted_stays_deleted(&store).await;
     clients_live_until_they_expire(store.as_ref()).await;
+    a_grant_may_be_to_a_client_that_is_an_address(store.as_ref()).await;
     sessions_live_until_they_expire_or_are_removed(store.as_ref()).await;
     a_consent_page_is_taken_once(&store).await;
     c_02_a_code_is_redeemed_once_however_many_try(&store).await;

@@ -1,0 +1,204 @@
+//! What is remembered of one document, and of how many. The time is an argument.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gateway_core::time::UnixTime;
+
+use super::NoDocument;
+use crate::domain::client::Client;
+use crate::domain::document_url::DocumentUrl;
+
+/// Seconds for which a document may still be used when it is no longer fresh and cannot be fetched (RFC 5861 §4): a client
+/// outlives a bad day of its website.
+pub const STALE: u64 = 86_400;
+
+/// Seconds after a failure until the same document is fetched again. This is no cached answer, which the draft forbids
+/// (§5.2), but a limit on how often anybody can make us ask.
+pub const RETRY_AFTER: u64 = 10;
+
+/// Most documents that are remembered: usually 1 KiB each, and never more than a few.
+const MAX_SLOTS: usize = 2048;
+
+/// What was fetched.
+#[derive(Debug)]
+pub(super) struct Described {
+    pub(super) client: Arc<Client>,
+    /// Seconds.
+    pub(super) fresh_for: u64,
+}
+
+/// What is known of one document.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    document: Option<Document>,
+    failure: Option<Failure>,
+}
+
+#[derive(Debug)]
+struct Document {
+    client: Arc<Client>,
+    fresh_until: UnixTime,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Failure {
+    error: NoDocument,
+    retry_at: UnixTime,
+}
+
+impl Slot {
+    /// The answer, if it is known without asking again.
+    pub(super) fn known(&self, now: UnixTime) -> Option<Result<Arc<Client>, NoDocument>> {
+        if let Some(document) = self.document.as_ref().filter(|it| now < it.fresh_until) {
+            return Some(Ok(Arc::clone(&document.client)));
+        }
+        let failure = self.failure.filter(|it| now < it.retry_at)?;
+        Some(self.after(failure.error, now))
+    }
+
+    /// Takes in what came of asking; gives the answer.
+    pub(super) fn learn(
+        &mut self,
+        fetched: Result<Described, NoDocument>,
+        now: UnixTime,
+    ) -> Result<Arc<Client>, NoDocument> {
+        match fetched {
+            Ok(Described { client, fresh_for }) => {
+                let fresh_until = now.plus(fresh_for);
+                self.failure = None;
+                self.document = Some(Document { client: Arc::clone(&client), fresh_until });
+                Ok(client)
+            }
+            Err(error) => {
+                self.failure = Some(Failure { error, retry_at: now.plus(RETRY_AFTER) });
+                if !is_passing(error) {
+                    self.document = None;
+                }
+                self.after(error, now)
+            }
+        }
+    }
+
+    /// After a failure: the old document, as long as it may stand in.
+    fn after(&self, error: NoDocument, now: UnixTime) -> Result<Arc<Client>, NoDocument> {
+        let usable = self.document.as_ref().filter(|it| now < it.fresh_until.plus(STALE));
+        usable.map(|document| Arc::clone(&document.client)).ok_or(error)
+    }
+}
+
+/// Whether a failure says nothing about the client. The others are its own words: it has changed, or withdrawn.
+const fn is_passing(error: NoDocument) -> bool {
+    match error {
+        NoDocument::Unavailable(_) => true,
+        NoDocument::NotAllowed | NoDocument::Refused(_) | NoDocument::Gone => false,
+    }
+}
+
+/// One slot for each document. Two generations: what is asked for moves to the young one; when that is full, the old one is
+/// dropped.
+#[derive(Debug, Default)]
+pub(super) struct Slots(Mutex<Generations>);
+
+#[derive(Debug, Default)]
+struct Generations {
+    young: HashMap<DocumentUrl, Shared>,
+    old: HashMap<DocumentUrl, Shared>,
+}
+
+/// Who holds the lock fetches; who waits for it finds the answer.
+type Shared = Arc<tokio::sync::Mutex<Slot>>;
+
+impl Slots {
+    pub(super) fn of(&self, url: &DocumentUrl) -> Shared {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = slots.young.get(url) {
+            return Arc::clone(slot);
+        }
+        if slots.young.len() >= MAX_SLOTS / 2 {
+            slots.old = std::mem::take(&mut slots.young);
+        }
+        let slot = slots.old.remove(url).unwrap_or_default();
+        slots.young.insert(url.clone(), Arc::clone(&slot));
+        slot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::client_document::{self, DocumentError};
+    use crate::outbound::OutboundError;
+
+    const T0: UnixTime = UnixTime::from_secs(1_800_000_000);
+    const DOWN: NoDocument = NoDocument::Unavailable(OutboundError::TimedOut);
+
+    fn described(name: &str) -> Described {
+        let json = serde_json::json!({
+            "client_id": "https://app.example/c", "client_name": name, "redirect_uris": ["https://app.example/cb"],
+        });
+        let url = "https://app.example/c".parse().unwrap();
+        let client = client_document::parse(json.to_string().as_bytes(), &url, T0).unwrap();
+        Described { client: Arc::new(client), fresh_for: 600 }
+    }
+
+    fn name(answer: Option<Result<Arc<Client>, NoDocument>>) -> Option<Result<String, NoDocument>> {
+        answer.map(|answer| answer.map(|client| client.profile.name.clone().unwrap()))
+    }
+
+    fn learned() -> Slot {
+        let mut slot = Slot::default();
+        slot.learn(Ok(described("first")), T0).unwrap();
+        slot
+    }
+
+    #[test]
+    fn d_22_a_fresh_document_is_not_fetched_again() {
+        let slot = learned();
+        assert_eq!(name(slot.known(T0.plus(599))), Some(Ok("first".to_owned())));
+        assert_eq!(name(slot.known(T0.plus(600))), None);
+        assert_eq!(name(Slot::default().known(T0)), None);
+    }
+
+    #[test]
+    fn d_22_a_stale_document_stands_in_for_a_day_when_there_is_no_answer() {
+        let mut slot = learned();
+        let last = T0.plus(600 + STALE - 1);
+        assert_eq!(name(Some(slot.learn(Err(DOWN), last))), Some(Ok("first".to_owned())));
+        assert_eq!(name(slot.known(last)), Some(Ok("first".to_owned())), "without asking again at once");
+        assert_eq!(name(slot.known(last.plus(1))), Some(Err(DOWN)), "a day is over");
+        assert_eq!(slot.learn(Err(DOWN), last.plus(RETRY_AFTER)), Err(DOWN));
+        slot.learn(Ok(described("second")), last.plus(60)).unwrap();
+        assert_eq!(name(slot.known(last.plus(61))), Some(Ok("second".to_owned())));
+    }
+
+    #[test]
+    fn d_22_a_document_that_was_withdrawn_or_broken_stands_in_for_nothing() {
+        for error in [NoDocument::Gone, NoDocument::Refused(DocumentError::OtherClient)] {
+            let mut slot = learned();
+            assert_eq!(slot.learn(Err(error), T0.plus(600)), Err(error));
+            assert_eq!(slot.learn(Err(DOWN), T0.plus(620)), Err(DOWN), "nor later");
+        }
+    }
+
+    #[test]
+    fn d_22_a_failure_is_remembered_for_seconds_only() {
+        let mut slot = Slot::default();
+        assert_eq!(slot.learn(Err(NoDocument::Gone), T0), Err(NoDocument::Gone));
+        assert_eq!(name(slot.known(T0.plus(RETRY_AFTER - 1))), Some(Err(NoDocument::Gone)));
+        assert_eq!(name(slot.known(T0.plus(RETRY_AFTER))), None);
+    }
+
+    #[test]
+    fn d_22_the_number_of_documents_is_bounded_and_those_in_use_stay() {
+        let url = |number: usize| -> DocumentUrl { format!("https://app.example/{number}").parse().unwrap() };
+        let slots = Slots::default();
+        let used = slots.of(&url(0));
+        for number in 0..10 * MAX_SLOTS {
+            slots.of(&url(number));
+            assert!(Arc::ptr_eq(&slots.of(&url(0)), &used));
+        }
+        let kept = slots.0.lock().unwrap();
+        assert!(kept.young.len() + kept.old.len() <= MAX_SLOTS);
+    }
+}

@@ -1,0 +1,58 @@
+//! Who a client is: the one place that knows where clients come from.
+
+use std::sync::Arc;
+
+use super::Deps;
+use super::error::Cause;
+use crate::documents::NoDocument;
+use crate::domain::client::{Client, ClientId};
+use crate::store::StoreError;
+
+/// Why a client is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// There is no such client here.
+    #[error("the client is not known")]
+    Unknown,
+    /// What the client publishes about itself is missing or wrong.
+    #[error("{0}")]
+    Undescribed(NoDocument),
+    /// What the client publishes about itself cannot be had at the moment: it may well be known later.
+    #[error("{0}")]
+    Unavailable(NoDocument),
+    /// We could not decide.
+    #[error(transparent)]
+    Internal(#[from] Cause),
+}
+
+impl From<StoreError> for ClientError {
+    fn from(error: StoreError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<NoDocument> for ClientError {
+    fn from(error: NoDocument) -> Self {
+        match error {
+            NoDocument::NotAllowed => Self::Unknown,
+            NoDocument::Refused(_) | NoDocument::Gone => Self::Undescribed(error),
+            NoDocument::Unavailable(_) => Self::Unavailable(error),
+        }
+    }
+}
+
+/// The client with this id.
+///
+/// # Errors
+/// [`ClientError`].
+pub async fn find(deps: &Deps, id: &ClientId) -> Result<Client, ClientError> {
+    match id {
+        ClientId::Registered(_) => deps.store.client(id, deps.now()).await?.ok_or(ClientError::Unknown),
+        ClientId::Document(url) => {
+            // Asking ourselves could go round in circles, and nobody is described here (D-30).
+            let is_ours = url.url().origin().ascii_serialization() == deps.catalogue.issuer().as_str();
+            let documents = deps.documents.as_ref().filter(|_| !is_ours).ok_or(ClientError::Unknown)?;
+            Ok(Arc::unwrap_or_clone(documents.client(url, deps.now()).await?))
+        }
+    }
+}

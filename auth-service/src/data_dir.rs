@@ -2,7 +2,9 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
+};
 use std::path::{Path, PathBuf};
 
 /// Why the data directory cannot be used.
@@ -76,6 +78,7 @@ pub fn lock(path: &Path) -> Result<File, DataDirError> {
     let failed = |error| DataDirError::File(path.to_owned(), error);
     let mut options = OpenOptions::new();
     let file = options.write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed)?;
+    belong(&file, path).map_err(failed)?;
     file.lock().map_err(failed)?;
     Ok(file)
 }
@@ -86,10 +89,30 @@ fn write_beside(path: &Path, content: &[u8]) -> Result<PathBuf, DataDirError> {
         let mut options = OpenOptions::new();
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
         file.write_all(content)?;
+        belong(&file, path)?;
         file.sync_all()
     };
-    write().map_err(|error| DataDirError::File(temporary.clone(), error))?;
+    write().map_err(|error| {
+        // What is left of a failed try would be in the way of nobody, and is a secret.
+        drop(std::fs::remove_file(&temporary));
+        DataDirError::File(temporary.clone(), error)
+    })?;
     Ok(temporary)
+}
+
+/// Gives `file` the owner of what is at `path`, or of its folder: a command that root runs must not take a file away from the
+/// service.
+fn belong(file: &File, path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let theirs = std::fs::metadata(path).or_else(|_| std::fs::metadata(folder))?;
+    let ours = file.metadata()?;
+    if (ours.uid(), ours.gid()) == (theirs.uid(), theirs.gid()) {
+        return Ok(());
+    }
+    fchown(file, Some(theirs.uid()), Some(theirs.gid())).map_err(|error| {
+        let whose = format!("it belongs to user {}; run this as that user ({error})", theirs.uid());
+        std::io::Error::new(error.kind(), whose)
+    })
 }
 
 #[cfg(test)]

@@ -133,13 +133,20 @@ impl SigningKeys {
         if version != seen {
             all = self.file.read()?;
         }
+        let has_changed = self.take_in(version, all.clone(), now)?;
         // A change of algorithm waits for a restart: replicas that are set differently would never come to rest.
         let algorithm = all.newest().map_or(self.rotation.algorithm, |newest| newest.key.algorithm());
-        if (Rotation { algorithm, ..self.rotation }).is_due(&all, now) {
-            self.file.change(|all| self.rotation.turn(all, now, rng))?;
-            version = self.file.version()?;
-            all = self.file.read()?;
+        if !(Rotation { algorithm, ..self.rotation }).is_due(&all, now) {
+            return Ok(has_changed);
         }
+        self.file.change(|all| self.rotation.turn(all, now, rng))?;
+        version = self.file.version()?;
+        all = self.file.read()?;
+        Ok(self.take_in(version, all, now)? || has_changed)
+    }
+
+    /// From now on these are the keys: whether anything that is in use has changed.
+    fn take_in(&self, version: Option<Version>, all: KeyRing, now: UnixTime) -> Result<bool, KeysError> {
         let in_use = InUse::at(&all, now)?;
         let mut standing = self.standing.write().unwrap_or_else(PoisonError::into_inner);
         let has_changed = !in_use.is_same(&standing.in_use);
@@ -227,10 +234,13 @@ pub fn order(
             KeyOrder::Rotate => all.add(generate(rotation.algorithm, rng)?, now.plus(rotation.lead)),
             KeyOrder::RotateAtOnce => all.add(generate(rotation.algorithm, rng)?, now),
             KeyOrder::Withdraw(kid) => {
+                // A key that is not published any more must not come back because its successor goes.
+                all.prune(now);
+                let signed = all.current(now).is_some_and(|current| current.key.kid() == kid);
                 if !all.withdraw(kid) {
                     return Err(KeysError::NoSuchKey(kid.clone()));
                 }
-                if all.current(now).is_none_or(|current| current.signs_from > now) {
+                if signed {
                     all.add(generate(rotation.algorithm, rng)?, now);
                 }
             }

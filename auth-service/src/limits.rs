@@ -19,6 +19,9 @@ use service_kit::clock::Clock;
 use crate::domain::client::ClientId;
 use crate::domain::secret::Digest;
 
+/// A user may try from several places, and somebody else from one place must not be able to keep them out.
+const USERS_SHARE: u32 = 5;
+
 /// Of the refusals at one door, this many are logged.
 const LINES: Steady = Steady { burst: NonZeroU32::MIN.saturating_add(9), period: Duration::from_secs(60) };
 
@@ -46,11 +49,11 @@ pub struct Rates {
     pub register: Rate,
     /// `LIMIT_AUTHORIZE`: pages, for each address.
     pub authorize: Rate,
-    /// `LIMIT_SIGN_IN`: passwords, for each address and for each user.
+    /// `LIMIT_SIGN_IN`: passwords, for each address, and [`USERS_SHARE`] times as many for each user.
     pub sign_in: Rate,
     /// `LIMIT_TOKEN`: tokens, revocations and questions about tokens, for each address.
     pub token: Rate,
-    /// `LIMIT_TOKEN_CLIENT`: the same, for each client.
+    /// `LIMIT_TOKEN_CLIENT`: tokens, for each client with a secret.
     pub token_client: Rate,
     /// `PROXY_HOPS`: how many proxies of ours a request passes, each of which adds the address that it came from to
     /// `X-Forwarded-For`. What stands before that is the client's own word.
@@ -112,6 +115,19 @@ impl FromStr for Rate {
     }
 }
 
+impl Rate {
+    /// So many times as often.
+    fn times(self, factor: u32) -> Self {
+        let steady = self.0.and_then(|Steady { burst, period }| {
+            Some(Steady {
+                burst: burst.saturating_mul(NonZeroU32::new(factor)?),
+                period: period.checked_div(factor)?,
+            })
+        });
+        Self(steady)
+    }
+}
+
 impl Limits {
     /// Full buckets.
     #[must_use]
@@ -121,7 +137,7 @@ impl Limits {
             register: of(rates.register),
             authorize: of(rates.authorize),
             sign_in: of(rates.sign_in),
-            sign_in_user: of(rates.sign_in),
+            sign_in_user: of(rates.sign_in.times(USERS_SHARE)),
             token: of(rates.token),
             token_client: of(rates.token_client),
             lines: of(Rate(Some(LINES))),
@@ -189,9 +205,9 @@ impl Limits {
     }
 }
 
-/// Whoever has an IPv6 address has 2^64 of them.
+/// Whoever has an IPv6 address has 2^64 of them, and a household often 2^72: a /56.
 fn key_of(address: IpAddr) -> u128 {
-    const NETWORK: u128 = !(u64::MAX as u128);
+    const NETWORK: u128 = !0 << 72;
     match address.to_canonical() {
         IpAddr::V4(address) => u128::from(address.to_bits()) | 1 << 32,
         IpAddr::V6(address) => address.to_bits() & NETWORK,
@@ -268,7 +284,7 @@ mod tests {
         assert!(ask("192.0.2.1") && ask("::ffff:192.0.2.1") && !ask("192.0.2.1"));
         assert!(ask("192.0.2.2"));
         assert!(ask("2001:db8::1") && ask("2001:db8::2") && !ask("2001:db8::3"));
-        assert!(ask("2001:db8:0:1::1"));
+        assert!(!ask("2001:db8:0:1::1") && ask("2001:db8:0:100::1"), "a /56 is one household");
         let refused = limits.address(Door::Register, ip("192.0.2.1")).unwrap_err();
         assert!((29..=31).contains(&refused.seconds), "{refused}");
         clock.advance(31);

@@ -23,6 +23,7 @@ pub(crate) fn object_of_a_stranger<'a, T: Deserialize<'a>>(
     document: &'a [u8],
 ) -> Result<T, serde_json::Error> {
     const DEEPEST: usize = 100;
+    std::str::from_utf8(document).map_err(serde_json::Error::custom)?;
     let opened = document.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
     if opened > DEEPEST || document.contains(&b'\\') {
         serde_json::from_slice::<Value>(document)?;

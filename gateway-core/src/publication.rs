@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::gate::Admission;
 use crate::identity_headers::visible_ascii;
-use crate::policy::Policy;
+use crate::policy::{Access, Policy};
 use crate::request::Request;
 
 /// Longest message that is read only to say what it asks for, in bytes.
@@ -27,6 +27,8 @@ pub enum Fact {
     User,
     /// Its client.
     Client,
+    /// Its id (`jti`).
+    Token,
     /// The server that is asked, or `public`, or `none`.
     Server,
     /// `modern`, `legacy` or `unknown`.
@@ -45,6 +47,7 @@ impl Fact {
             Self::Outcome => "mcp_edge.outcome",
             Self::User => "mcp_edge.user",
             Self::Client => "mcp_edge.client",
+            Self::Token => "mcp_edge.token",
             Self::Server => "mcp_edge.server",
             Self::Era => "mcp_edge.era",
             Self::Method => "mcp_edge.method",
@@ -84,12 +87,15 @@ impl Publication {
     ) -> Told<'a> {
         let identity = |header| admission.and_then(|admission| admission.header(header)).map(Cow::Borrowed);
         let mcp = request.mcp;
+        let headers_count = headers_count(policy, request);
         let value = |fact| match fact {
             Fact::Outcome => Some(Cow::Borrowed(outcome)),
             Fact::User => identity("x-user-id"),
             Fact::Client => identity("x-client-id"),
+            Fact::Token => identity("x-token-id"),
             Fact::Server => Some(Cow::Borrowed(policy.server_at(request.path))),
             Fact::Era => Some(Cow::Borrowed(request.era())),
+            Fact::Method | Fact::Tool if !headers_count => None,
             Fact::Method => mcp.method.and_then(|method| std::str::from_utf8(method).ok()).map(printed),
             Fact::Tool => match operation::of_headers(mcp.version, mcp.method, mcp.name) {
                 Ok(Some(Operation::CallTool(name))) => Some(printed(&name)),
@@ -99,11 +105,11 @@ impl Publication {
         self.0.iter().filter_map(|fact| Some((*fact, value(*fact)?))).collect()
     }
 
-    /// Whether there is more to tell once the message is here: older clients say what they ask for nowhere else.
+    /// Whether there is more to tell once the message is here: where the headers do not count, only it says what is asked.
     #[must_use]
-    pub fn needs_message(&self, request: &Request<'_>) -> bool {
+    pub fn needs_message(&self, policy: &Policy, request: &Request<'_>) -> bool {
         let asks = self.0.contains(&Fact::Method) || self.0.contains(&Fact::Tool);
-        asks && request.method == b"POST" && request.mcp.method.is_none()
+        asks && request.method == b"POST" && !headers_count(policy, request)
     }
 
     /// What a message tells; nothing if it is none.
@@ -122,6 +128,15 @@ impl Publication {
         let wanted = told.into_iter().filter(|(fact, _)| self.0.contains(fact));
         wanted.filter_map(|(fact, value)| Some((fact, value?))).collect()
     }
+}
+
+/// Whether the server refuses a message that differs from the `Mcp-*` headers, so that these can be believed (H-03): only
+/// then nobody can do one thing and be logged with another.
+fn headers_count(policy: &Policy, request: &Request<'_>) -> bool {
+    let Access::Protected(resource) = policy.access(request.path) else { return false };
+    let mcp = request.mcp;
+    let is_modern = matches!(operation::of_headers(mcp.version, mcp.method, mcp.name), Ok(Some(_)));
+    request.method == b"POST" && resource.compares_headers && mcp.session.is_none() && is_modern
 }
 
 /// A text of the client's as it may stand in a log.
@@ -163,15 +178,35 @@ mod tests {
         }
     }
 
+    /// What is told of a POST with these headers at a server that compares them, or does not, and whether its message is
+    /// needed.
+    fn told(compares: bool, headers: &[(&'static str, &'static [u8])]) -> (Vec<String>, bool) {
+        let policy = serde_json::json!({
+            "issuers": [{ "issuer": "https://gw.example", "jwks": { "cluster": "auth", "path": "/jwks" } }],
+            "resources": [{
+                "uri": "https://gw.example/time/mcp", "scope": "mcp:time", "server_compares_mcp_headers": compares,
+            }],
+            "publish": ["method", "tool"],
+        });
+        let policy = Policy::parse(policy.to_string().as_bytes()).unwrap();
+        let post: [(&str, &[u8]); 2] = [(":method", b"POST"), (":path", b"/time/mcp")];
+        let request = Request::read(post.into_iter().chain(headers.iter().copied())).unwrap();
+        let told = policy.publication.of_request(&policy, &request, "allowed", None);
+        let told = told.into_iter().map(|(_, value)| value.into_owned()).collect();
+        (told, policy.publication.needs_message(&policy, &request))
+    }
+
     #[test]
-    fn a_message_is_read_only_for_what_the_headers_do_not_say() {
-        let read =
-            |headers: &[(&'static str, &'static [u8])]| Request::read(headers.iter().copied()).unwrap();
-        let legacy = read(&[(":method", b"POST")]);
-        let modern = read(&[(":method", b"POST"), ("mcp-method", b"tools/list")]);
-        assert!(publication(r#"["tool"]"#).needs_message(&legacy));
-        assert!(!publication(r#"["tool"]"#).needs_message(&modern));
-        assert!(!publication(r#"["user"]"#).needs_message(&legacy));
-        assert!(!publication(r#"["tool"]"#).needs_message(&read(&[(":method", b"GET")])));
+    fn h_03_what_the_headers_say_is_told_only_where_the_server_holds_the_client_to_it() {
+        const MODERN: (&str, &[u8]) = ("mcp-protocol-version", b"2026-07-28");
+        const CALL: [(&str, &[u8]); 2] = [("mcp-method", b"tools/call"), ("mcp-name", b"harmless")];
+        let [method, name] = CALL;
+        let nothing = (vec![], true);
+        assert_eq!(told(true, &[MODERN, method, name]).0, ["tools/call", "harmless"]);
+        assert!(!told(true, &[MODERN, method, name]).1);
+        assert_eq!(told(false, &[MODERN, method, name]), nothing, "nobody compares them");
+        assert_eq!(told(true, &[method, name]), nothing, "no version: an older client");
+        assert_eq!(told(true, &[MODERN, method, name, ("mcp-session-id", b"s")]), nothing, "a session");
+        assert_eq!(told(true, &[]), nothing);
     }
 }

@@ -53,8 +53,8 @@ pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Resu
         "allowed_hosts": allowed_hosts(settings),
         "allowed_origins": std::iter::once(origin).chain(settings.allowed_origins.iter().map(String::as_str)).collect::<Vec<_>>(),
         "edge_key": settings.edge_key,
-        // For the access log of the bootstrap; user and client are in headers already.
-        "publish": ["outcome", "server", "era", "method", "tool"],
+        // For the access log of the bootstrap.
+        "publish": ["outcome", "user", "client", "token", "server", "era", "method", "tool"],
     })
     .to_string();
     Policy::parse(configuration.as_bytes())?;

@@ -227,6 +227,9 @@ async fn g_17_no_log_holds_a_token_a_query_or_a_claimed_identity() {
     );
     assert_eq!(claimed.await.status, 401);
     assert_ne!(raw::get(gateway.edge(), "/authorize?state=canary-state", &[]).await.status, 0);
+    // Answered by Envoy, before the filter could take the claim away.
+    let odd = raw::get(gateway.edge(), "/time%2Fmcp", &[b"x-user-id: canary-user", b"x-client-id: canary"]);
+    assert_eq!(odd.await.status, 400);
     let logs = gateway.stop().await;
     for named in
         [r#""user":"local:forged""#, r#""path":"/time/mcp""#, r#""outcome":"allowed""#, r#""server":"time""#]

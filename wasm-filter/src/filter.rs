@@ -87,7 +87,12 @@ impl Filter {
 
     /// The headers of a request have arrived, and its body too if it `is_whole`.
     pub(crate) fn on_headers(&mut self, context: u32, is_whole: bool) -> Result<Outcome, Refused> {
-        self.decide(context, Held { is_whole, ..Held::default() })
+        let decided = self.decide(context, Held { is_whole, ..Held::default() });
+        if decided.is_err() {
+            // Undecided: nothing of it may pass.
+            self.held.entry(context).or_default();
+        }
+        decided
     }
 
     /// Whether a request is held back, so that its body must not pass.
@@ -102,7 +107,9 @@ impl Filter {
         held.body_due = None;
         match *held {
             Held { needs_body: true, .. } if size > MAX_BODY => self
-                .on_request(context, |filter, request| filter.refuse(context, request, &Reply::too_long())),
+                .on_request(context, |filter, request| {
+                    filter.refuse(context, request, &Reply::too_long(), None)
+                }),
             held @ Held { needs_body: true, is_whole: true, .. } => self.decide(context, held),
             Held { .. } => Ok(Outcome::Held),
         }
@@ -140,7 +147,7 @@ impl Filter {
             Ok(request) => work(self, &request),
             Err(ambiguous) => {
                 let nothing_said = Request::claiming(headers.iter().map(|(name, _)| name.as_str()));
-                self.refuse(context, &nothing_said, &Reply::ambiguous(&format!("{ambiguous}.")))
+                self.refuse(context, &nothing_said, &Reply::ambiguous(&format!("{ambiguous}.")), None)
             }
         }
     }
@@ -156,14 +163,11 @@ impl Filter {
         self.wanted.extend(order);
         match decision {
             Decision::Forward(forward) => {
-                self.forget(context);
                 host::change_request(&forward)?;
-                self.tell(
-                    context,
-                    request,
-                    "allowed",
-                    (forward.passage.admission.as_ref(), body.as_deref()),
-                )?;
+                let message = if is_whole { self.message(request, body)? } else { body };
+                self.forget(context);
+                let admission = forward.passage.admission.as_ref();
+                self.tell(context, request, "allowed", (admission, message.as_deref()))?;
                 Ok(Outcome::Forwarded(forward.passage))
             }
             Decision::ReadBody => {
@@ -177,9 +181,18 @@ impl Filter {
                 self.held.insert(context, held);
                 Ok(Outcome::Held)
             }
-            Decision::Wait => self.refuse(context, request, &Reply::cannot_decide_yet()),
-            Decision::Reply(reply) => self.refuse(context, request, &reply),
+            Decision::Wait => self.refuse(context, request, &Reply::cannot_decide_yet(), None),
+            Decision::Reply(reply) => self.refuse(context, request, &reply, body.as_deref()),
         }
+    }
+
+    /// The message of a request that has arrived whole, if it is needed to tell what is asked.
+    fn message(&self, request: &Request<'_>, read: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Refused> {
+        let policy = self.gate.policy();
+        if read.is_some() || !policy.publication.needs_message(policy, request) {
+            return Ok(read);
+        }
+        Ok(Some(host::request_body()?).filter(|body| body.len() <= MAX_MESSAGE))
     }
 
     /// Looks at the clock: whether time has passed since the last tick.
@@ -204,7 +217,7 @@ impl Filter {
             return Ok(());
         }
         host::publish(&publication.of_request(policy, request, outcome, admission))?;
-        if publication.needs_message(request) {
+        if publication.needs_message(policy, request) {
             match message {
                 Some(message) => host::publish(&publication.of_message(message))?,
                 None => {
@@ -216,8 +229,16 @@ impl Filter {
     }
 
     /// Answers without the identity that the client claimed, so that the access log does not repeat a lie.
-    fn refuse(&mut self, context: u32, request: &Request<'_>, reply: &Reply) -> Result<Outcome, Refused> {
-        self.tell(context, request, reply.reason, (None, None))?;
+    fn refuse(
+        &mut self,
+        context: u32,
+        request: &Request<'_>,
+        reply: &Reply,
+        message: Option<&[u8]>,
+    ) -> Result<Outcome, Refused> {
+        if self.tell(context, request, reply.reason, (None, message)).is_err() {
+            log::error!("the host does not take what was decided");
+        }
         for name in request.identity_claims() {
             host::remove_request_header(name)?;
         }
@@ -274,10 +295,10 @@ impl Filter {
         self.wanted.extend(due);
         self.start_wanted(now);
         for context in self.parking.overdue(now) {
-            self.refuse_later(context, &Reply::cannot_decide_yet())?;
+            self.refuse_later(context, &Reply::cannot_decide_yet());
         }
         if now > self.streams_checked_at {
-            self.give_up_on_bodies(now)?;
+            self.give_up_on_bodies(now);
             self.check_streams(now)?;
             self.tally.publish(self.gate.vitals(now))?;
         }
@@ -285,24 +306,37 @@ impl Filter {
     }
 
     /// Refuses requests whose bodies have not begun to arrive.
-    fn give_up_on_bodies(&mut self, now: UnixTime) -> Result<(), Refused> {
+    fn give_up_on_bodies(&mut self, now: UnixTime) {
         let is_late = |held: &Held| held.body_due.is_some_and(|due| due <= now);
         let late: Vec<u32> =
             self.held.iter().filter(|(_, held)| is_late(held)).map(|(context, _)| *context).collect();
         for context in late {
             self.journal.note_missing_body();
-            self.refuse_later(context, &Reply::no_body())?;
+            self.refuse_later(context, &Reply::no_body());
         }
-        Ok(())
     }
 
     /// Refuses a request that is held, if it is still there.
-    fn refuse_later(&mut self, context: u32, reply: &Reply) -> Result<(), Refused> {
+    fn refuse_later(&mut self, context: u32, reply: &Reply) {
         if host::enter(context).is_err() {
             self.forget(context);
-            return Ok(());
+            return;
         }
-        self.on_request(context, |filter, request| filter.refuse(context, request, reply)).map(drop)
+        let refused =
+            self.on_request(context, |filter, request| filter.refuse(context, request, reply, None));
+        if refused.is_err() {
+            self.give_up(context);
+        }
+    }
+
+    /// The host refused a call for a request that is held: it stays held, so that nothing of it passes, and is answered if
+    /// the host still lets us.
+    fn give_up(&mut self, context: u32) {
+        self.parking.leave(context);
+        self.held.insert(context, Held::default());
+        if host::reply(&Reply::cannot_decide_yet()).is_err() {
+            log::error!("the host refused a call for a request");
+        }
     }
 
     /// A call is over: note what it brought, then decide again about everybody who waited for it.
@@ -315,9 +349,15 @@ impl Filter {
         for context in self.parking.waiting() {
             if host::enter(context).is_err() {
                 self.forget(context);
-            } else if let Outcome::Forwarded(passage) = self.decide_again(context)? {
-                self.released.insert(context, passage);
-                host::resume()?;
+                continue;
+            }
+            match self.decide_again(context) {
+                Ok(Outcome::Forwarded(passage)) => {
+                    self.released.insert(context, passage);
+                    host::resume()?;
+                }
+                Ok(Outcome::Passing | Outcome::Answered | Outcome::Held) => {}
+                Err(Refused) => self.give_up(context),
             }
         }
         if matches!(order, Order::Revocations(..)) {

@@ -5,7 +5,8 @@
 //!
 //! Host calls for a request that is decided at once: one for all headers, then one for each header that is removed or set,
 //! or one for the local reply. The time is that of the last tick, 100 ms ago at most; nobody is refused by it: before that, one
-//! more call asks for the time.
+//! more call asks for the time. After a stall (a process that was stopped) the requests that queued up meanwhile may be
+//! decided with the time at which it began.
 
 mod crypto;
 mod fetch;

@@ -75,7 +75,7 @@ async fn request(deps: &Deps, uri: &Uri) -> Result<AuthorizationRequest, Authori
 /// Passwords are counted for each address and for each name, whoever types it: guessing is slow from many places too.
 fn may_try(deps: &Deps, address: IpAddr, form: &Parameters) -> Result<(), TooMany> {
     limits::count(deps, Door::SignIn, address)?;
-    deps.limits.user(form.get("username").ok().flatten().unwrap_or_default())
+    limits::count_user(deps, form.get("username").ok().flatten().unwrap_or_default())
 }
 
 async fn signed_in(

@@ -1,5 +1,6 @@
 //! Limits at the door: who asks too often is told when to come again, before anything is done for them.
 
+use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use super::error::ApiError;
 use super::page;
 use crate::audit::{self, Event};
+use crate::domain::client::{Client, ClientAuthentication};
 use crate::flow::Deps;
 use crate::limits::{Door, TooMany};
 use crate::metrics;
@@ -36,14 +38,31 @@ pub(super) async fn at(
     next.run(request).await
 }
 
-/// Counts a request at `door`; a refusal stands in the log, with the address.
+/// Counts a request at `door`.
 pub(super) fn count(deps: &Deps, door: Door, address: IpAddr) -> Result<(), TooMany> {
-    deps.limits.address(door, address).inspect_err(|_| {
-        metrics::limited(door);
-        if deps.limits.is_worth_a_line(door) {
-            audit::record(Event::Limited).detail(format_args!("{door:?} from {address}")).refused();
-        }
-    })
+    deps.limits.address(door, address).inspect_err(|_| note(deps, door, &format_args!("from {address}")))
+}
+
+/// Counts a password for a user name, whoever tries it.
+pub(super) fn count_user(deps: &Deps, username: &str) -> Result<(), TooMany> {
+    deps.limits.user(username).inspect_err(|_| note(deps, Door::SignIn, &"for one user name"))
+}
+
+/// Counts a request for a token of a client that has shown who it is. A public client shows nothing: anybody could use up
+/// its share, and only its address counts.
+pub(super) fn count_client(deps: &Deps, client: &Client) -> Result<(), TooMany> {
+    if client.authentication == ClientAuthentication::None {
+        return Ok(());
+    }
+    deps.limits.client(&client.id).inspect_err(|_| note(deps, Door::Token, &client.id))
+}
+
+/// A refusal is counted, and stands in the log as long as there are few.
+fn note(deps: &Deps, door: Door, whose: &dyn Display) {
+    metrics::limited(door);
+    if deps.limits.is_worth_a_line(door) {
+        audit::record(Event::Limited).detail(format_args!("{door:?} {whose}")).refused();
+    }
 }
 
 fn address(deps: &Deps, request: &Request) -> IpAddr {

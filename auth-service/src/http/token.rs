@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::client_auth;
 use super::error::ApiError;
 use super::form::StrictForm;
+use super::limits;
 use super::middleware::no_store;
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::refresh::RefreshToken;
@@ -37,6 +38,7 @@ pub(super) async fn post(
     StrictForm(form): StrictForm,
 ) -> Result<Response, ApiError> {
     let client = client_auth::client(&deps, &headers, &form).await?;
+    limits::count_client(&deps, &client)?;
     let issued = match TokenRequest::read(&form)? {
         TokenRequest::AuthorizationCode(request) => exchange_code(&deps, &client, &request).await?,
         TokenRequest::RefreshToken(_) if !client.profile.refreshes => {

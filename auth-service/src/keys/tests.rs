@@ -80,11 +80,45 @@ fn an_operator_rotates_now_or_later_and_withdraws_at_once() {
     assert!(second != first && count == 3);
     let listed = obey(KeyOrder::Withdraw(second.clone())).unwrap().to_string();
     assert!(!listed.contains(&second) && !listed.contains("\"d\""), "{listed}");
-    assert_eq!(look(0), (first.clone(), 2), "the one before it signs again");
-    obey(KeyOrder::Withdraw(first.clone())).unwrap();
     let (third, count) = look(0);
-    assert!(third != first && third != second && count == 2, "no gap: a new one signs at once");
+    assert!(
+        third != first && third != second && count == 3,
+        "no gap and no step back: a new one signs at once"
+    );
+    obey(KeyOrder::Withdraw(first.clone())).unwrap();
+    assert_eq!(look(0), (third, 2), "one that does not sign goes without a successor");
     assert!(matches!(obey(KeyOrder::Withdraw(first)), Err(KeysError::NoSuchKey(_))));
+}
+
+#[test]
+fn e_13_a_key_that_was_retired_does_not_come_back_when_its_successor_is_withdrawn() {
+    let home = tempfile::tempdir().unwrap();
+    let keys = open(home.path(), ES256, NOW).unwrap();
+    let first = keys.in_use().kid().to_owned();
+    keys.look(NOW.plus(9_400), &SystemRng).unwrap();
+    let later = NOW.plus(10_000 + RETENTION);
+    keys.look(later, &SystemRng).unwrap();
+    let second = keys.in_use().kid().to_owned();
+    assert_eq!((published(&keys), second == first), (1, false));
+    let withdraw = KeyOrder::Withdraw(second.clone());
+    let listed = order(home.path(), ES256, &withdraw, (later, &SystemRng)).unwrap().to_string();
+    assert!(!listed.contains(&first) && !listed.contains(&second), "{listed}");
+    keys.look(later, &SystemRng).unwrap();
+    assert!(!keys.in_use().jwks().to_string().contains(&first) && published(&keys) == 1);
+}
+
+#[test]
+fn a_withdrawal_is_taken_in_although_no_new_key_can_be_made() {
+    let home = tempfile::tempdir().unwrap();
+    let keys = open(home.path(), ES256, NOW).unwrap();
+    let first = keys.in_use().kid().to_owned();
+    order(home.path(), ES256, &KeyOrder::RotateAtOnce, (NOW, &SystemRng)).unwrap();
+    order(home.path(), ES256, &KeyOrder::Withdraw(first.clone()), (NOW, &SystemRng)).unwrap();
+    // The lock cannot be had: a folder is in its place.
+    std::fs::remove_file(home.path().join("signing-keys.lock")).unwrap();
+    std::fs::create_dir(home.path().join("signing-keys.lock")).unwrap();
+    assert!(keys.look(NOW.plus(20_000), &SystemRng).is_err());
+    assert!(!keys.in_use().jwks().to_string().contains(&first));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 
 use crate::app::{Answer, CALLBACK, TestApp};
-use crate::browser::{Browser, authorize, code_for, connected, exchange, request_of};
+use crate::browser::{Browser, authorize, connected, refreshed, request_of};
 
 fn app(rates: impl FnOnce(&mut Rates)) -> TestApp {
     let mut all = Rates { proxy_hops: 1, ..Rates::default() };
@@ -43,13 +43,13 @@ async fn d_01_registrations_are_counted_by_the_address_that_our_own_proxy_saw() 
 async fn k_02_passwords_are_counted_by_name_and_the_right_one_has_to_wait_too() {
     let app = app(|rates| rates.sign_in = "3/m".parse().unwrap());
     let address = authorize(&request_of(&app.public_client().await));
+    let form = [("action", "sign-in"), ("username", "ada"), ("password", "wrong")];
     let mut browser = Browser::new(&app);
     for _ in 0..3 {
-        let form = [("action", "sign-in"), ("username", "ada"), ("password", "wrong")];
         assert_eq!(browser.submit(&address, &form).await.status, StatusCode::FORBIDDEN);
     }
-    let form = [("action", "sign-in"), ("username", "ada"), ("password", "correct horse")];
-    let page = browser.submit(&address, &form).await;
+    let right = [("action", "sign-in"), ("username", "ada"), ("password", "correct horse")];
+    let page = browser.submit(&address, &right).await;
     assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(page.body.contains("Try again in") && page.header("content-type").starts_with("text/html"));
     app.clock.advance(21);
@@ -57,17 +57,26 @@ async fn k_02_passwords_are_counted_by_name_and_the_right_one_has_to_wait_too() 
 }
 
 #[tokio::test]
-async fn k_02_a_client_that_asks_for_tokens_without_end_stops_only_itself() {
+async fn k_02_a_client_with_a_secret_that_asks_without_end_stops_only_itself() {
     let app = app(|rates| rates.token_client = "5/m".parse().unwrap());
-    let (greedy, _, _) = connected(&app).await;
-    let form =
-        [("grant_type", "refresh_token"), ("refresh_token", "nonsense"), ("client_id", greedy.as_str())];
-    let mut last = app.token(&form).await;
-    for _ in 0..5 {
-        last = app.token(&form).await;
+    let (id, secret) = app.confidential_client().await;
+    let nonsense = [("grant_type", "refresh_token"), ("refresh_token", "nonsense")];
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        statuses.push(app.token_with_basic(&format!("{id}:{secret}"), &nonsense).await.status);
     }
-    assert_eq!(last.status, StatusCode::TOO_MANY_REQUESTS);
-    let other = app.public_client().await;
-    let code = code_for(&app, &other).await;
-    assert_eq!(app.token(&exchange(&other, &code)).await.status, StatusCode::OK);
+    assert_eq!(statuses.last(), Some(&StatusCode::TOO_MANY_REQUESTS), "{statuses:?}");
+    // Whoever does not know the secret cannot use up its share, and a public client has none to use up.
+    app.clock.advance(13);
+    for _ in 0..10 {
+        app.token_with_basic(&format!("{id}:wrong"), &nonsense).await;
+    }
+    let own = app.token_with_basic(&format!("{id}:{secret}"), &nonsense).await;
+    assert_eq!(own.status, StatusCode::BAD_REQUEST);
+    let (public, _, token) = connected(&app).await;
+    let stranger = [&nonsense[..], &[("client_id", public.as_str())]].concat();
+    for _ in 0..10 {
+        assert_eq!(app.token(&stranger).await.status, StatusCode::BAD_REQUEST);
+    }
+    refreshed(&app, &public, &token).await;
 }

@@ -52,7 +52,7 @@ fn measure_on(bench: &Bench, shape: Shape, figures: &str) -> Result<(), Failure>
     let facts: &[&str] = match shape {
         Shape::Bare => &[],
         // What the access log of the gateway shows.
-        Shape::Gateway => &["outcome", "server", "era", "method", "tool"],
+        Shape::Gateway => &["outcome", "user", "client", "token", "server", "era", "method", "tool"],
     };
     let listener = |name: &str, address, filters| Listener { name: name.to_owned(), address, filters };
     let listeners = [

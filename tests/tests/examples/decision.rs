@@ -5,7 +5,7 @@ use gateway_e2e::forge::Forge;
 use gateway_e2e::raw;
 use serde_json::{Value, json};
 
-use super::running::{Running, key_of, tool_call};
+use super::running::{Running, call, key_of, tool_call};
 use super::shown;
 
 async fn start(forge: &Forge) -> Running {
@@ -38,13 +38,13 @@ async fn g_17_the_access_log_names_what_was_decided_and_nothing_that_a_client_on
     assert_eq!(raw::send_whole(edge.address, &tool_call(&forge.token())).await.status, 200);
     let narrow = forge.with(|claims| "mcp:time:convert_time".clone_into(&mut claims.scope));
     assert_eq!(raw::send_whole(edge.address, &tool_call(&narrow)).await.status, 403);
-    let modern: [&[u8]; 4] = [
-        token.as_bytes(),
-        b"mcp-protocol-version: 2026-07-28",
-        b"mcp-method: tools/call",
-        b"mcp-name: convert_time",
-    ];
-    assert_eq!(edge.status(&modern).await, 200);
+    let headers = "mcp-method: tools/call\r\nmcp-name: convert_time\r\n";
+    let modern = format!("mcp-protocol-version: 2026-07-28\r\n{headers}");
+    let modern = call("convert_time", &forge.token(), &modern);
+    assert_eq!(raw::send_whole(edge.address, &modern).await.status, 200);
+    // Nobody compares these headers with the body: one is called, another is claimed.
+    let liar = call("get_current_time", &forge.token(), headers);
+    assert_eq!(raw::send_whole(edge.address, &liar).await.status, 200);
     let expired = bearer(&forge.with(|claims| claims.exp = UnixTime::from_secs(1)));
     assert_eq!(edge.status(&[expired.as_bytes(), b"x-user-id: local:root"]).await, 401);
     assert_eq!(edge.status(&[token.as_bytes(), b"mcp-session-id: a", b"mcp-session-id: b"]).await, 400);
@@ -68,10 +68,14 @@ async fn g_17_the_access_log_names_what_was_decided_and_nothing_that_a_client_on
         ),
         json!({
             "status": 403, "outcome": "insufficient_scope", "user": null, "client": null, "server": "time",
-            "era": "unknown", "method": null, "tool": null,
+            "era": "unknown", "method": "tools/call", "tool": "get_current_time",
         }),
         user(
             json!({ "outcome": "allowed", "era": "modern", "method": "tools/call", "tool": "convert_time" }),
+            200,
+        ),
+        user(
+            json!({ "outcome": "allowed", "era": "unknown", "method": "tools/call", "tool": "get_current_time" }),
             200,
         ),
         stranger("expired", "unknown"),

@@ -86,11 +86,18 @@ pub(crate) fn key_of(forge: &Forge) -> Vec<(&'static str, String)> {
 
 /// A call of one tool, by a client of the older era: what is called stands in the body only.
 pub(crate) fn tool_call(token: &str) -> Vec<u8> {
-    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_current_time","arguments":{}}}"#;
+    call("get_current_time", token, "")
+}
+
+/// A call of `tool` with these header lines besides, each with its CRLF.
+pub(crate) fn call(tool: &str, token: &str, headers: &str) -> Vec<u8> {
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{{}}}}}}"#
+    );
     let length = body.len();
     format!(
         "POST /time/mcp HTTP/1.1\r\nhost: gateway.example\r\nauthorization: Bearer {token}\r\n\
-         content-type: application/json\r\naccept: application/json, text/event-stream\r\n\
+         content-type: application/json\r\naccept: application/json, text/event-stream\r\n{headers}\
          content-length: {length}\r\nconnection: close\r\n\r\n{body}"
     )
     .into_bytes()

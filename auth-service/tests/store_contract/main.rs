@@ -8,6 +8,7 @@
 )]
 
 mod fixtures;
+mod redis;
 mod revocations;
 
 use std::sync::Arc;

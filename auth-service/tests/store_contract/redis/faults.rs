@@ -1,0 +1,1 @@
+//! Redis fails, is restarted, emptied, or set up wrongly.

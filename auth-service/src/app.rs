@@ -1,10 +1,11 @@
 //! Where everything is put together, and nowhere else.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use gateway_core::jwks::KeySetError;
 use service_kit::clock::SystemClock;
-use service_kit::random::SystemRng;
+use service_kit::random::{Rng, SystemRng};
 
 use crate::config::Config;
 use crate::data_dir::{self, DataDirError};
@@ -13,7 +14,8 @@ use crate::flow::{Deps, Ending};
 use crate::identity::local::LocalUsers;
 use crate::keys::{self, KeysError, SigningKeys};
 use crate::store::embedded::EmbeddedStore;
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::redis::{RedisError, RedisSettings, RedisStore};
+use crate::store::{Store, StoreError, StoreErrorKind};
 
 /// The file of the embedded store, in the data directory.
 pub const STORE_FILE: &str = "auth.redb";
@@ -36,25 +38,30 @@ pub enum StartError {
     /// The store does not open.
     #[error("DATA_DIR: {0}: {1}")]
     Store(std::path::PathBuf, StoreError),
+    /// Redis cannot be used.
+    #[error("REDIS_URL: {0}: {1}")]
+    Redis(RedisSettings, RedisError),
 }
 
 /// Opens store and keys, and gives what the flows need.
 ///
 /// # Errors
 /// [`StartError`].
-pub fn assemble(config: &Config) -> Result<Deps, StartError> {
+pub async fn assemble(config: &Config) -> Result<Deps, StartError> {
     let places = &config.places;
     let rng = Arc::new(SystemRng);
     data_dir::prepare(&places.data_dir)?;
-    let file = places.data_dir.join(STORE_FILE);
-    let store = EmbeddedStore::open(&file, rng.as_ref()).map_err(|error| match error.kind() {
-        StoreErrorKind::InUse => StartError::StoreInUse(file),
-        StoreErrorKind::Unavailable | StoreErrorKind::Corrupt => StartError::Store(file, error),
-    })?;
+    let store: Arc<dyn Store> = match &config.redis {
+        Some(settings) => {
+            let opened = RedisStore::open(settings, Arc::clone(&rng) as Arc<dyn Rng>).await;
+            Arc::new(opened.map_err(|error| StartError::Redis(settings.clone(), error))?)
+        }
+        None => Arc::new(open_embedded(&places.data_dir.join(STORE_FILE), rng.as_ref())?),
+    };
     let keys = SigningKeys::load_or_generate(&places.data_dir, places.algorithm, rng.as_ref())?;
     Ok(Deps {
         catalogue: config.catalogue.clone(),
-        store: Arc::new(store),
+        store,
         identities: Arc::new(LocalUsers::new(&places.users_file)),
         verifier: Verifier::new(&config.catalogue, &keys.jwks())?,
         keys,
@@ -63,5 +70,12 @@ pub fn assemble(config: &Config) -> Result<Deps, StartError> {
         rng,
         lifetimes: config.lifetimes,
         ending: Ending::default(),
+    })
+}
+
+fn open_embedded(file: &Path, rng: &dyn Rng) -> Result<EmbeddedStore, StartError> {
+    EmbeddedStore::open(file, rng).map_err(|error| match error.kind() {
+        StoreErrorKind::InUse => StartError::StoreInUse(file.to_owned()),
+        StoreErrorKind::Unavailable | StoreErrorKind::Corrupt => StartError::Store(file.to_owned(), error),
     })
 }

@@ -14,6 +14,7 @@ use service_kit::telemetry::LogSettings;
 use crate::domain::catalogue::{Catalogue, NoServer};
 use crate::flow::Lifetimes;
 use crate::identity::users_file::{Accounts, UsersFileError};
+use crate::store::redis::RedisSettings;
 
 /// Longest lifetime of anything but an access token: ten years, in seconds.
 const YEARS: u64 = 10 * 365 * 86_400;
@@ -53,6 +54,8 @@ pub struct Config {
     pub internal_bind: SocketAddr,
     /// `ACCESS_TOKEN_LIFETIME` and the others.
     pub lifetimes: Lifetimes,
+    /// `REDIS_URL` with `REDIS_PASSWORD`: the store; without, it is a file in the data directory.
+    pub redis: Option<RedisSettings>,
 }
 
 impl Places {
@@ -114,9 +117,10 @@ impl Config {
             reader.mistake("AUTH_INTERNAL_BIND", "expected an address other than AUTH_BIND");
         }
         let lifetimes = lifetimes(&mut reader);
+        let redis = redis(&mut reader);
         reader.finish()?;
         let catalogue = Catalogue::new(issuer, servers)?;
-        Ok((Self { places, catalogue, bind, internal_bind, lifetimes }, logs))
+        Ok((Self { places, catalogue, bind, internal_bind, lifetimes, redis }, logs))
     }
 }
 
@@ -138,6 +142,18 @@ fn lifetimes<S: Strings>(reader: &mut Reader<'_, S>) -> Lifetimes {
         refresh_grace: seconds("REFRESH_GRACE", 60, 0..=600),
         client: seconds("CLIENT_LIFETIME", 7_776_000, 0..=YEARS),
         session: seconds("SESSION_LIFETIME", 28_800, 1..=YEARS),
+    }
+}
+
+fn redis<S: Strings>(reader: &mut Reader<'_, S>) -> Option<RedisSettings> {
+    // The address is read like a secret, because it may hold a password.
+    match (reader.secret("REDIS_URL"), reader.secret("REDIS_PASSWORD")) {
+        (Some(address), password) => reader.keep("REDIS_URL", RedisSettings::parse(&address, password)),
+        (None, Some(_)) => {
+            reader.mistake("REDIS_PASSWORD", "there is no REDIS_URL that it could be for");
+            None
+        }
+        (None, None) => None,
     }
 }
 
@@ -173,6 +189,33 @@ mod tests {
             session: 28_800,
         };
         assert_eq!(config.lifetimes, expected);
+        assert!(config.redis.is_none(), "the store is embedded");
+    }
+
+    #[test]
+    fn j_07_the_password_of_redis_is_in_no_mistake_and_no_debug_output() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("mcp.json");
+        std::fs::write(&file, r#"{"mcpServers":{"time":{}}}"#).unwrap();
+        let read = |pairs: &[(&str, &str)]| {
+            let mcp_config = ("MCP_CONFIG", file.to_str().unwrap());
+            let pairs = pairs.iter().copied().chain([mcp_config]);
+            let env: BTreeMap<_, _> =
+                pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            Config::read(&env).map(|(config, _)| config)
+        };
+        let config = read(&[("REDIS_URL", "redis://auth@r:1"), ("REDIS_PASSWORD", "canary")]).unwrap();
+        assert_eq!(config.redis.as_ref().unwrap().to_string(), "r:1");
+        assert!(!format!("{config:?}").contains("canary"));
+        for wrong in [
+            &[("REDIS_URL", "redis://:canary@r:1"), ("REDIS_PASSWORD", "canary")][..],
+            &[("REDIS_URL", "redis://:canary@r:port")],
+            &[("REDIS_URL", "canary")],
+            &[("REDIS_PASSWORD", "canary")],
+        ] {
+            let mistakes = read(wrong).unwrap_err().to_string();
+            assert!(mistakes.starts_with("REDIS_") && !mistakes.contains("canary"), "{mistakes}");
+        }
     }
 
     #[test]

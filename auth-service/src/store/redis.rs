@@ -126,7 +126,7 @@ impl Inner {
         &self,
         script: &Script,
         key: &str,
-        arguments: Vec<String>,
+        arguments: &[String],
     ) -> Result<(String, String), StoreError> {
         let Answer { word, payload, revoked } = Answer::read(self.link.run(script, key, arguments).await?)?;
         self.copy.announce(revoked);
@@ -141,13 +141,13 @@ impl Inner {
             .map(|cursor| (format!("{:016x}", cursor.epoch), cursor.sequence.to_string()))
             .unwrap_or_default();
         let drawn = format!("{:016x}", u64::from_be_bytes(bits));
-        let arguments = vec![seconds(now), super::Batch::MAX.to_string(), epoch, number, drawn];
-        Page::read(self.link.run(&self.scripts.feed, keys::REVOCATIONS, arguments).await?)
+        let arguments = [seconds(now), super::Batch::MAX.to_string(), epoch, number, drawn];
+        Page::read(self.link.run(&self.scripts.feed, keys::REVOCATIONS, &arguments).await?)
     }
 
     /// Refuses a server that evicts. One that will not say is believed, with a warning.
     async fn check_eviction(&self) -> Result<(), RedisError> {
-        let told = self.link.run(&self.scripts.memory, keys::EXPIRY, vec![]).await?;
+        let told = self.link.run(&self.scripts.memory, keys::EXPIRY, &[]).await?;
         let told = told.iter().flat_map(|text| text.lines());
         let policy = told.filter_map(|line| line.strip_prefix("maxmemory_policy:")).next_back();
         let policy = match policy {
@@ -177,8 +177,8 @@ impl Store for RedisStore {
         self.inner.copy.live().forget(now);
         let mut gone: usize = 0;
         loop {
-            let arguments = vec![seconds(now), BITE.to_string()];
-            let (_, count) = self.inner.verb(&self.inner.scripts.purge, keys::EXPIRY, arguments).await?;
+            let arguments = [seconds(now), BITE.to_string()];
+            let (_, count) = self.inner.verb(&self.inner.scripts.purge, keys::EXPIRY, &arguments).await?;
             let bite: usize = count.parse().map_err(corrupt)?;
             gone = gone.saturating_add(bite);
             if bite < BITE {

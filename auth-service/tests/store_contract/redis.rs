@@ -1,7 +1,9 @@
 //! The suite over Redis in its three forms, and what only a store that replicas share can get wrong.
 
+mod cluster;
 mod faults;
 mod replicas;
+mod sentinel;
 mod server;
 
 use std::sync::Arc;

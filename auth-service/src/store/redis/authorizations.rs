@@ -28,7 +28,7 @@ impl AuthorizationStore for RedisStore {
         now: UnixTime,
     ) -> Result<Option<PendingConsent>, StoreError> {
         let taken =
-            self.inner.verb(&self.inner.scripts.take, &keys::consent(ticket), vec![seconds(now)]).await?;
+            self.inner.verb(&self.inner.scripts.take, &keys::consent(ticket), &[seconds(now)]).await?;
         match (taken.0.as_str(), taken.1) {
             ("taken", record) => restore(&record).map(Some),
             _ => Ok(None),
@@ -74,7 +74,7 @@ impl AuthorizationStore for RedisStore {
         if let Some(opening) = issue.and_then(|issue| issue.family) {
             arguments.extend([opening.first.to_text(), seconds(opening.expires_at)]);
         }
-        let redeemed = self.inner.verb(&self.inner.scripts.redeem, &keys::code(code), arguments).await?;
+        let redeemed = self.inner.verb(&self.inner.scripts.redeem, &keys::code(code), &arguments).await?;
         match (redeemed.0.as_str(), redeemed.1) {
             ("first", record) => restore(&record).map(Redemption::First),
             ("replayed", record) => restore(&record).map(Redemption::Replayed),

@@ -29,7 +29,7 @@ impl ClientStore for RedisStore {
         expires_at: UnixTime,
         now: UnixTime,
     ) -> Result<(), StoreError> {
-        let arguments = vec![seconds(expires_at), seconds(now)];
-        self.inner.verb(&self.inner.scripts.extend, &keys::client(id), arguments).await.map(drop)
+        let arguments = [seconds(expires_at), seconds(now)];
+        self.inner.verb(&self.inner.scripts.extend, &keys::client(id), &arguments).await.map(drop)
     }
 }

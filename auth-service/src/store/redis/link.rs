@@ -4,11 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use fred::clients::Client;
+use fred::error::{Error, ErrorKind};
 use fred::interfaces::StreamsInterface as _;
-use fred::interfaces::{ClientLike as _, ConfigInterface as _, HashesInterface as _, LuaInterface as _};
+use fred::interfaces::{ClientLike as _, ConfigInterface as _, HashesInterface as _};
 use fred::types::config::{Options, ReconnectPolicy, TcpConfig, UnresponsiveConfig};
 use fred::types::scripts::Script;
-use fred::types::{Builder, ConnectHandle, Value};
+use fred::types::{Builder, ClusterHash, ConnectHandle, CustomCommand, Value};
 
 use super::super::{StoreError, StoreErrorKind};
 use super::settings::RedisSettings;
@@ -27,6 +28,9 @@ const RECONNECT: (u32, u32) = (50, 1000);
 
 /// How often a command is sent to where a server of a cluster says that it belongs.
 const REDIRECTIONS: u32 = 5;
+
+/// Where the key stands among the arguments of EVALSHA: after the script and the number of keys.
+const KEY: usize = 2;
 
 /// A connection to Redis.
 pub(super) struct Link {
@@ -58,13 +62,18 @@ impl Link {
         &self,
         script: &Script,
         key: &str,
-        arguments: Vec<String>,
+        arguments: &[String],
     ) -> Result<Vec<String>, StoreError> {
-        let client = self.client.with_options(&options(COMMAND));
-        let known = client.evalsha(script.sha1().clone(), key, arguments.clone()).await;
-        match (known, script.lua()) {
+        let run = async |command: &'static str, script: &str| -> Result<Vec<String>, Error> {
+            // `LuaInterface` would ignore the options: it is not implemented for a client that has some.
+            let command = CustomCommand::new_static(command, ClusterHash::Offset(KEY), false);
+            let head = [script, "1", key].map(str::to_owned);
+            let arguments = head.into_iter().chain(arguments.iter().cloned()).collect();
+            self.client.with_options(&options(COMMAND)).custom(command, arguments).await
+        };
+        match (run("EVALSHA", script.sha1()).await, script.lua()) {
             (Err(error), Some(lua)) if error.details().starts_with("NOSCRIPT") => {
-                client.eval(lua.clone(), key, arguments).await.map_err(failed)
+                run("EVAL", lua).await.map_err(failed)
             }
             (known, _) => known.map_err(failed),
         }
@@ -126,8 +135,7 @@ fn options(timeout: Duration) -> Options {
 }
 
 /// What went wrong. Redis says of a key of another type that it is not one of ours; anything else may pass.
-fn failed(error: fred::error::Error) -> StoreError {
-    use fred::error::ErrorKind;
+fn failed(error: Error) -> StoreError {
     let kind = match error.kind() {
         ErrorKind::InvalidArgument | ErrorKind::Parse | ErrorKind::NotFound => StoreErrorKind::Corrupt,
         ErrorKind::Config

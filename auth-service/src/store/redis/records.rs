@@ -36,8 +36,8 @@ impl Inner {
     ) -> Result<(), StoreError> {
         let head = [seconds(expires_at), owner.user.to_owned(), owner.client.to_owned()];
         let record = ["record".to_owned(), json(value)?];
-        let arguments = head.into_iter().chain(record).chain(more).collect();
-        self.verb(&self.scripts.insert, key, arguments).await.map(drop)
+        let arguments: Vec<_> = head.into_iter().chain(record).chain(more).collect();
+        self.verb(&self.scripts.insert, key, &arguments).await.map(drop)
     }
 
     /// Reads a record that has not expired, and when it will.

@@ -26,7 +26,7 @@ impl RefreshStore for RedisStore {
         ];
         arguments.extend(token(&rotation.issued));
         let key = keys::family(rotation.family);
-        let rotated = self.inner.verb(&self.inner.scripts.rotate, &key, arguments).await?;
+        let rotated = self.inner.verb(&self.inner.scripts.rotate, &key, &arguments).await?;
         match (rotated.0.as_str(), rotated.1) {
             ("fresh", _) => Ok(Rotated::Fresh),
             ("again", behind) => Ok(Rotated::Again { behind: behind.parse().map_err(corrupt)? }),
@@ -38,6 +38,6 @@ impl RefreshStore for RedisStore {
 
     async fn revoke_family(&self, family: FamilyId, now: UnixTime) -> Result<(), StoreError> {
         let script = &self.inner.scripts.end_family;
-        self.inner.verb(script, &keys::family(family), vec![seconds(now)]).await.map(drop)
+        self.inner.verb(script, &keys::family(family), &[seconds(now)]).await.map(drop)
     }
 }

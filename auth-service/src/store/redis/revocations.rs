@@ -16,13 +16,13 @@ impl RevocationStore for RedisStore {
         for revocation in revocations {
             arguments.extend(parts(revocation)?);
         }
-        self.inner.verb(&self.inner.scripts.revoke, keys::REVOCATIONS, arguments).await.map(drop)
+        self.inner.verb(&self.inner.scripts.revoke, keys::REVOCATIONS, &arguments).await.map(drop)
     }
 
     async fn cut_off(&self, revocation: &Revocation, now: UnixTime) -> Result<(), StoreError> {
         let mut arguments = vec![seconds(now)];
         arguments.extend(parts(revocation)?);
-        self.inner.verb(&self.inner.scripts.cut_off, keys::REVOCATIONS, arguments).await.map(drop)
+        self.inner.verb(&self.inner.scripts.cut_off, keys::REVOCATIONS, &arguments).await.map(drop)
     }
 
     async fn revocations(&self, after: Option<Cursor>, now: UnixTime) -> Result<Batch, StoreError> {
@@ -32,7 +32,7 @@ impl RevocationStore for RedisStore {
     }
 
     async fn users(&self) -> Result<Vec<Subject>, StoreError> {
-        let names = self.inner.link.run(&self.inner.scripts.users, keys::USERS, vec![]).await?;
+        let names = self.inner.link.run(&self.inner.scripts.users, keys::USERS, &[]).await?;
         Ok(names.iter().filter_map(|name| Subject::parse(name)).collect())
     }
 

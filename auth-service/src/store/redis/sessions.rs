@@ -27,6 +27,6 @@ impl SessionStore for RedisStore {
     }
 
     async fn remove_session(&self, secret: &Digest) -> Result<(), StoreError> {
-        self.inner.verb(&self.inner.scripts.remove, &keys::session(secret), vec![]).await.map(drop)
+        self.inner.verb(&self.inner.scripts.remove, &keys::session(secret), &[]).await.map(drop)
     }
 }

@@ -14,7 +14,7 @@ use crate::flow::{Deps, Ending};
 use crate::identity::local::LocalUsers;
 use crate::keys::{self, KeysError, SigningKeys};
 use crate::store::embedded::EmbeddedStore;
-use crate::store::redis::{RedisError, RedisSettings, RedisStore};
+use crate::store::redis::{RedisError, RedisStore};
 use crate::store::{Store, StoreError, StoreErrorKind};
 
 /// The file of the embedded store, in the data directory.
@@ -38,9 +38,9 @@ pub enum StartError {
     /// The store does not open.
     #[error("DATA_DIR: {0}: {1}")]
     Store(std::path::PathBuf, StoreError),
-    /// Redis cannot be used.
+    /// The Redis at this place cannot be used.
     #[error("REDIS_URL: {0}: {1}")]
-    Redis(RedisSettings, RedisError),
+    Redis(String, RedisError),
 }
 
 /// Opens store and keys, and gives what the flows need.
@@ -54,7 +54,7 @@ pub async fn assemble(config: &Config) -> Result<Deps, StartError> {
     let store: Arc<dyn Store> = match &config.redis {
         Some(settings) => {
             let opened = RedisStore::open(settings, Arc::clone(&rng) as Arc<dyn Rng>).await;
-            Arc::new(opened.map_err(|error| StartError::Redis(settings.clone(), error))?)
+            Arc::new(opened.map_err(|error| StartError::Redis(settings.to_string(), error))?)
         }
         None => Arc::new(open_embedded(&places.data_dir.join(STORE_FILE), rng.as_ref())?),
     };

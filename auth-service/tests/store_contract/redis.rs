@@ -1,5 +1,6 @@
 //! The suite over Redis in its three forms, and what only a store that replicas share can get wrong.
 
+mod agreement;
 mod cluster;
 mod faults;
 mod replicas;

@@ -56,6 +56,6 @@ fn script(body: &str) -> Script {
         ("MAX_TOKENS", Trail::MAX as u64),
         ("MAX_RETIRED", Rotation::MAX_RETIRED as u64),
     ];
-    let bounds: String = bounds.iter().map(|(name, value)| format!("local {name} = {value}\n")).collect();
+    let bounds = bounds.map(|(name, value)| format!("local {name} = {value}\n")).concat();
     Script::from_lua(format!("{bounds}{}\n{body}", include_str!("lua/prelude.lua")))
 }

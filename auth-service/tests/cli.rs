@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper that fails fails its test")]
 
+#[path = "cli/redis.rs"]
+mod redis;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
@@ -53,7 +56,11 @@ struct Running {
 
 impl Running {
     fn start(home: &Path) -> Self {
-        let mut child = command(home, &["serve"]).stderr(Stdio::piped()).spawn().unwrap();
+        Self::spawn(&mut command(home, &["serve"]))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let nowhere = ([0; 4], 0).into();
         let mut running = Self { child, public: nowhere, internal: nowhere, log };

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gateway_core::time::UnixTime;
+use tokio::time::Instant;
 
 use super::super::{Cursor, Live, StoreError};
 use super::link::Link;
@@ -73,6 +74,9 @@ impl Copy {
     }
 }
 
+/// For how long a copy that hears nothing is relied on: as long as edges rely on a feed that is silent.
+const MAX_SILENCE: Duration = Duration::from_secs(300);
+
 /// Reads everything that came after what was seen.
 pub(super) async fn catch_up(inner: &Inner) -> Result<(), StoreError> {
     loop {
@@ -89,6 +93,7 @@ pub(super) async fn catch_up(inner: &Inner) -> Result<(), StoreError> {
 /// Follows for ever. `bell` is a connection of its own, which waits for entries of the stream.
 pub(super) async fn follow(inner: Arc<Inner>, bell: Link) {
     let mut has_failed = false;
+    let mut heard = Instant::now();
     loop {
         let number = inner.copy.seen().map_or(0, |cursor| cursor.sequence);
         let followed = match bell.wait_for_entry(keys::REVOCATIONS, number, WAIT).await {
@@ -103,7 +108,11 @@ pub(super) async fn follow(inner: Arc<Inner>, bell: Link) {
         }
         has_failed = followed.is_err();
         if has_failed {
+            inner.copy.live().set_current(heard.elapsed() < MAX_SILENCE);
             tokio::time::sleep(PAUSE).await;
+        } else {
+            heard = Instant::now();
+            inner.copy.live().set_current(true);
         }
     }
 }

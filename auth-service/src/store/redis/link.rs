@@ -10,6 +10,7 @@ use fred::interfaces::{ClientLike as _, ConfigInterface as _, HashesInterface as
 use fred::types::config::{Options, ReconnectPolicy, TcpConfig, UnresponsiveConfig};
 use fred::types::scripts::Script;
 use fred::types::{Builder, ClusterHash, ConnectHandle, CustomCommand, Value};
+use tokio::task::JoinHandle;
 
 use super::super::{StoreError, StoreErrorKind};
 use super::settings::RedisSettings;
@@ -26,6 +27,9 @@ const SILENCE: Duration = Duration::from_secs(3);
 /// Milliseconds between attempts to connect again: first, and at most.
 const RECONNECT: (u32, u32) = (50, 1000);
 
+/// The pause after a connection that was given up could not be made anew.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// How often a command is sent to where a server of a cluster says that it belongs.
 const REDIRECTIONS: u32 = 5;
 
@@ -35,7 +39,31 @@ const KEY: usize = 2;
 /// A connection to Redis.
 pub(super) struct Link {
     client: Client,
-    task: ConnectHandle,
+    keeper: JoinHandle<()>,
+}
+
+/// What drives the client's connections; ends with this.
+struct Driver(ConnectHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The driver makes broken connections again. It ends only over what it takes for a mistake in the settings, such as a
+/// cluster that does not call itself one; Redis can be set right without us, so another one follows.
+async fn keep_connected(client: Client, mut driver: Driver) {
+    loop {
+        let ended = (&mut driver.0).await;
+        tracing::warn!(?ended, "the connection to Redis was given up; it is made anew");
+        driver = loop {
+            match client.init().await {
+                Ok(handle) => break Driver(handle),
+                Err(_) => tokio::time::sleep(AGAIN).await,
+            }
+        };
+    }
 }
 
 impl Link {
@@ -53,8 +81,9 @@ impl Link {
         let (first, longest) = RECONNECT;
         builder.set_policy(ReconnectPolicy::new_exponential(0, first, longest, 2));
         let client = builder.build().map_err(failed)?;
-        let task = client.init().await.map_err(failed)?;
-        Ok(Self { client, task })
+        let driver = Driver(client.init().await.map_err(failed)?);
+        let keeper = tokio::spawn(keep_connected(client.clone(), driver));
+        Ok(Self { client, keeper })
     }
 
     /// Runs a script: one round trip, unless the server has forgotten it.
@@ -112,7 +141,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.task.abort();
+        self.keeper.abort();
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use auth_service::domain::revocation::Revocation;
 use auth_service::store::{RefreshStore as _, RevocationStore as _, Rotated};
 
+use super::faults::recovers;
 use super::open;
 use super::replicas::until_it_kills;
 use super::server::{Server, eventually, free_port};
@@ -71,4 +72,22 @@ async fn j_03_a_store_whose_slot_moves_to_another_server_goes_with_it() {
     let token = issued("after", T0);
     here.revoke(&[Revocation::of_token(token)], T0).await.unwrap();
     until_it_kills(&there, token.id).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn j_02_a_cluster_that_was_started_wrongly_and_set_right_again_is_found_again() {
+    let bus = free_port().to_string();
+    let options = ["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-announce-ip", "127.0.0.1"];
+    let mut server = Server::with(free_port(), &options);
+    server.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    eventually(|| server.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok")).await;
+    let store = open(&format!("redis-cluster://127.0.0.1:{}", server.port())).await;
+    server.kill();
+    server.set_options(&[]);
+    server.launch();
+    eventually(|| server.ask(&["INFO", "errorstats"]).contains("errorstat_ERR")).await;
+    server.kill();
+    server.set_options(&options);
+    server.launch();
+    recovers(&store).await;
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use auth_service::domain::revocation::Revocation;
 use auth_service::store::redis::{RedisError, RedisSettings, RedisStore};
 use auth_service::store::{
-    AuthorizationStore as _, Cursor, RefreshStore as _, RevocationStore as _, Rotated, Store, StoreErrorKind,
+    AuthorizationStore as _, Cursor, Redemption, RefreshStore as _, RevocationStore as _, Rotated, Store,
+    StoreErrorKind,
 };
 use service_kit::random::SystemRng;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use super::open;
 use super::replicas::until_it_kills;
 use super::server::Server;
-use crate::fixtures::{LIFETIME, T0, digest, grant, issued, open_family, opening, rotation};
+use crate::fixtures::{LIFETIME, T0, at, digest, grant, issued, open_family, opening, rotation};
 use crate::revocations::{end_of, user_cut};
 
 /// Longest wait for a verb, whatever Redis does: a second, and what a busy machine adds.
@@ -157,5 +158,63 @@ async fn j_03_a_redis_that_is_full_refuses_and_breaks_nothing() {
     assert_eq!(full.unwrap_err().kind(), StoreErrorKind::Unavailable);
     server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     let redeemed = store.redeem_code(&digest("k"), Some(&opening()), T0).await.unwrap();
-    assert_eq!(redeemed, auth_service::store::Redemption::First(grant(1)), "it had not been spent");
+    assert_eq!(redeemed, Redemption::First(grant(1)), "it had not been spent");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn j_01_connections_that_are_cut_under_load_are_made_again_and_no_code_is_half_spent() {
+    let server = Server::start();
+    let store = Arc::new(open(&server.address()).await);
+    let mut tasks = tokio::task::JoinSet::new();
+    for worker in 0..4_u8 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            for number in 0..40_u8 {
+                let code = digest(&format!("{worker} {number}"));
+                let grant = grant(worker * 40 + number);
+                while store.insert_code(&code, &grant, LIFETIME).await.is_err() {}
+                match store.redeem_code(&code, Some(&opening()), T0).await {
+                    Ok(redeemed) => assert_eq!(redeemed, Redemption::First(grant.clone())),
+                    Err(error) => {
+                        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+                        recovers(store.as_ref()).await;
+                        let is_spent = store.code(&code, at(60)).await.unwrap().is_some();
+                        let has_family = store.family(grant.family, T0).await.unwrap().is_some();
+                        assert_eq!(is_spent, has_family, "a spent code has its family");
+                    }
+                }
+            }
+        });
+    }
+    while !tasks.is_empty() {
+        server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
+        while let Some(ended) = tasks.try_join_next() {
+            ended.unwrap();
+        }
+        recovers(store.as_ref()).await;
+    }
+    let token = issued("after", T0);
+    store.revoke(&[Revocation::of_token(token)], T0).await.unwrap();
+    until_it_kills(store.as_ref(), token.id).await;
+}
+
+#[tokio::test]
+async fn j_02_a_replica_that_hears_nothing_for_five_minutes_vouches_for_no_token() {
+    let mut server = Server::start();
+    let store = open(&server.address()).await;
+    assert!(store.live().is_current());
+    server.kill();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(301)).await;
+    while store.live().is_current() {
+        tokio::time::advance(Duration::from_millis(100)).await;
+    }
+    tokio::time::resume();
+    server.launch();
+    let trusted = async {
+        while !store.live().is_current() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, trusted).await.unwrap();
 }

@@ -40,8 +40,8 @@ impl Server {
 
     /// A server on a port (0: none) and a socket, with more options.
     pub(crate) fn with(port: u16, options: &[&str]) -> Self {
-        let options = options.iter().map(|&option| option.to_owned()).collect();
-        let mut server = Self { home: tempfile::tempdir().unwrap(), port, options, child: None };
+        let mut server = Self { home: tempfile::tempdir().unwrap(), port, options: vec![], child: None };
+        server.set_options(options);
         server.launch();
         server
     }
@@ -55,6 +55,11 @@ impl Server {
         let mut server = Self { home, port, options, child: None };
         server.spawn(&["--port", &port.to_string()], "+monitor");
         server
+    }
+
+    /// Changes the options of the next start.
+    pub(crate) fn set_options(&mut self, options: &[&str]) {
+        self.options = options.iter().map(|&option| option.to_owned()).collect();
     }
 
     /// Starts it, also again after [`Self::kill`].

@@ -15,7 +15,7 @@
 //! The braces around `oauth` are written: they are the hash tag, so a Cluster keeps all keys in one slot. A revocation,
 //! the grants that it ends and its place in the one sequence that all edges follow change in the same step; they can only
 //! do that on one server. What a Cluster gives here is that another server takes over, not that the load is spread: a
-//! rotation takes one server tens of microseconds. Scripts reach keys that they find in an index and that are not among
+//! rotation takes one server a tenth of a millisecond. Scripts reach keys that they find in an index and that are not among
 //! their `KEYS`; those are in the same slot.
 //!
 //! # What is decided where

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use gateway_core::jwks::KeySetError;
-use service_kit::clock::SystemClock;
+use gateway_core::time::UnixTime;
+use service_kit::clock::{Clock, SystemClock};
 use service_kit::random::{Rng, SystemRng};
 
 use crate::config::Config;
@@ -13,6 +13,8 @@ use crate::flow::verify::Verifier;
 use crate::flow::{Deps, Ending};
 use crate::identity::local::LocalUsers;
 use crate::keys::{self, KeysError, SigningKeys};
+use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::store::embedded::EmbeddedStore;
 use crate::store::redis::{RedisError, RedisStore};
 use crate::store::{Store, StoreError, StoreErrorKind};
@@ -29,9 +31,6 @@ pub enum StartError {
     /// The keys in it.
     #[error("DATA_DIR: {0}")]
     Keys(#[from] KeysError),
-    /// They cannot verify what they sign.
-    #[error("DATA_DIR: the signing keys are not usable: {0}")]
-    KeySet(#[from] KeySetError),
     /// Another process holds the store.
     #[error("DATA_DIR: {0} is in use by another process; one auth-service at a time can use it")]
     StoreInUse(std::path::PathBuf),
@@ -50,6 +49,7 @@ pub enum StartError {
 pub async fn assemble(config: &Config) -> Result<Deps, StartError> {
     let places = &config.places;
     let rng = Arc::new(SystemRng);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     data_dir::prepare(&places.data_dir)?;
     let store: Arc<dyn Store> = match &config.redis {
         Some(settings) => {
@@ -58,17 +58,20 @@ pub async fn assemble(config: &Config) -> Result<Deps, StartError> {
         }
         None => Arc::new(open_embedded(&places.data_dir.join(STORE_FILE), rng.as_ref())?),
     };
-    let keys = SigningKeys::load_or_generate(&places.data_dir, places.algorithm, rng.as_ref())?;
+    let now = UnixTime::from_secs(clock.now());
+    let keys = SigningKeys::open(&places.data_dir, places.rotation, now, rng.as_ref())?;
     Ok(Deps {
         catalogue: config.catalogue.clone(),
         store,
         identities: Arc::new(LocalUsers::new(&places.users_file)),
-        verifier: Verifier::new(&config.catalogue, &keys.jwks())?,
+        verifier: Verifier::new(&config.catalogue),
         keys,
         refresh_key: keys::refresh_key(&places.data_dir, rng.as_ref())?,
-        clock: Arc::new(SystemClock),
+        limits: Limits::new(&config.rates, &clock),
+        clock,
         rng,
         lifetimes: config.lifetimes,
+        metrics: Metrics::of_process(),
         ending: Ending::default(),
     })
 }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use crate::domain::client::ClientId;
+use crate::metrics;
 
 tokio::task_local! {
     static REQUEST_ID: String;
@@ -24,6 +25,12 @@ pub fn request_id() -> String {
 pub enum Event {
     /// A client registered itself.
     ClientRegistered,
+    /// A client changed its registration.
+    ClientUpdated,
+    /// A client deleted its registration; everything of it is revoked.
+    ClientDeleted,
+    /// Somebody without the right token tried to manage a registration.
+    RegistrationAccess,
     /// A user signed in.
     SignIn,
     /// A user signed out.
@@ -36,6 +43,10 @@ pub enum Event {
     ClientAuthentication,
     /// A token was issued.
     TokenIssued,
+    /// A client revoked a token of its own, or tried to revoke another's.
+    TokenRevoked,
+    /// Somebody asked what a token is worth.
+    Introspection,
     /// A code was presented twice; what was issued from it is revoked.
     CodeReplayed,
     /// A code was presented by the wrong party; it is burned.
@@ -48,24 +59,32 @@ pub enum Event {
     UserRemoved,
     /// An operator revoked something.
     Revoked,
+    /// Somebody asks too often.
+    Limited,
 }
 
 impl Event {
     const fn name(self) -> &'static str {
         match self {
             Self::ClientRegistered => "client_registered",
+            Self::ClientUpdated => "client_updated",
+            Self::ClientDeleted => "client_deleted",
+            Self::RegistrationAccess => "registration_access",
             Self::SignIn => "sign_in",
             Self::SignOut => "sign_out",
             Self::Consent => "consent",
             Self::ConsentForged => "consent_forged",
             Self::ClientAuthentication => "client_authentication",
             Self::TokenIssued => "token_issued",
+            Self::TokenRevoked => "token_revoked",
+            Self::Introspection => "introspection",
             Self::CodeReplayed => "code_replayed",
             Self::CodeBurned => "code_burned",
             Self::RefreshReused => "refresh_reused",
             Self::AccessWithdrawn => "access_withdrawn",
             Self::UserRemoved => "user_removed",
             Self::Revoked => "revoked",
+            Self::Limited => "limited",
         }
     }
 }
@@ -105,6 +124,7 @@ impl Record {
     pub fn ok(self) {
         let Self { event, user, client, detail } = self;
         let (event, request_id) = (event.name(), request_id());
+        metrics::event(event, "ok");
         tracing::info!(event, outcome = "ok", user, client, detail, request_id, "security event");
     }
 
@@ -112,6 +132,7 @@ impl Record {
     pub fn refused(self) {
         let Self { event, user, client, detail } = self;
         let (event, request_id) = (event.name(), request_id());
+        metrics::event(event, "refused");
         tracing::warn!(event, outcome = "refused", user, client, detail, request_id, "security event");
     }
 }

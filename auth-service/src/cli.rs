@@ -1,26 +1,26 @@
 //! The command line.
 
+mod users;
+
 use std::process::ExitCode;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Parser, Subcommand};
-use serde_json::{Map, Value, json};
+use gateway_core::time::UnixTime;
+use serde_json::{Map, Value};
+use service_kit::clock::{Clock as _, SystemClock};
 use service_kit::lifecycle::{EXIT_UNAVAILABLE, EXIT_USAGE, fail};
-use service_kit::random::{NoEntropy, Rng, SystemRng};
+use service_kit::random::{NoEntropy, SystemRng};
 use service_kit::settings::ProcessEnv;
 
 use crate::app::{self, StartError};
 use crate::config::{self, Config, ConfigError, Places};
 use crate::data_dir::{self, DataDirError};
-use crate::identity::password::{self, PasswordError};
-use crate::identity::users_file::{self, Accounts, NewUser, UsersFileError};
-use crate::keys::{self, KeysError, SigningKeys};
+use crate::identity::password::PasswordError;
+use crate::identity::users_file::UsersFileError;
+use crate::keys::{self, KeyOrder, KeysError, SigningKeys};
 use crate::operator::{self, OperatorError};
 use crate::server::{self, ServeError};
-
-/// The first user of a new installation.
-const FIRST_USER: &str = "admin";
+use users::Users;
 
 /// The authorization server of the MCP edge gateway. Settings come from the environment; see .env.example.
 #[derive(Debug, Parser)]
@@ -39,9 +39,30 @@ enum Command {
     Init,
     /// Revoke at the running service: access tokens die at the edge within moments. Prints the entry of the feed.
     Revoke(Revoke),
-    /// Manage the users of the users file.
+    /// Manage the users of the users file. A running service takes a change in within two seconds.
     #[command(subcommand)]
     Users(Users),
+    /// Manage the signing keys. A running service takes a change in within two seconds.
+    #[command(subcommand)]
+    Keys(Keys),
+}
+
+#[derive(Debug, Subcommand)]
+enum Keys {
+    /// Show the published keys, and which one signs.
+    List,
+    /// Make a new key. It signs after `SIGNING_KEY_LEAD`, when everybody has fetched it.
+    Rotate {
+        /// It signs at once: edges fetch it when they meet it.
+        #[arg(long)]
+        at_once: bool,
+    },
+    /// Take a key out, at once, for when it was stolen: its tokens die when verifiers fetch the key set again (edges:
+    /// within 5 minutes).
+    Withdraw {
+        /// The key's id.
+        kid: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -56,15 +77,6 @@ struct Revoke {
     /// A client: all access tokens and refresh tokens.
     #[arg(long, value_name = "ID")]
     client: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-enum Users {
-    /// Give a user a new generated password and print it, once.
-    Passwd {
-        /// The user's name.
-        name: String,
-    },
 }
 
 /// Why a command did not do what it should.
@@ -100,7 +112,10 @@ impl CommandError {
             Self::Settings(_)
             | Self::Operator(OperatorError::Refused(_))
             | Self::NoSuchUser(..)
-            | Self::UsersFile(UsersFileError::Malformed(..) | UsersFileError::User { .. }) => EXIT_USAGE,
+            | Self::Keys(KeysError::NoSuchKey(_))
+            | Self::UsersFile(
+                UsersFileError::Malformed(..) | UsersFileError::User { .. } | UsersFileError::Role { .. },
+            ) => EXIT_USAGE,
             Self::Start(_)
             | Self::Serve(_)
             | Self::DataDir(_)
@@ -121,7 +136,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve => serve(),
         Command::Init => init().map(|line| print(&line)),
         Command::Revoke(order) => revoke(&order).map(|line| print(&line)),
-        Command::Users(Users::Passwd { name }) => passwd(&name).map(|line| print(&line)),
+        Command::Users(order) => users_of(order).map(|line| print(&line)),
+        Command::Keys(order) => keys_of(order).map(|line| print(&line)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -153,19 +169,9 @@ fn init() -> Result<Value, CommandError> {
     let (places, logs) = Places::read(&ProcessEnv)?;
     logs.start();
     data_dir::prepare(&places.data_dir)?;
-    SigningKeys::load_or_generate(&places.data_dir, places.algorithm, &SystemRng)?;
+    SigningKeys::open(&places.data_dir, places.rotation, now(), &SystemRng)?;
     keys::refresh_key(&places.data_dir, &SystemRng)?;
-    match Accounts::read(&places.users_file) {
-        Ok(accounts) => Ok(json!({ "users": accounts.names().collect::<Vec<_>>() })),
-        Err(UsersFileError::Missing(_)) => {
-            let password = password::generate(&SystemRng)?;
-            let hash = password::hash(&password, &SystemRng)?;
-            let user = NewUser { username: FIRST_USER, id: &user_id(&SystemRng)?, password: &hash };
-            users_file::create(&places.users_file, &user)?;
-            Ok(json!({ "created": { "username": FIRST_USER, "password": password } }))
-        }
-        Err(error) => Err(error.into()),
-    }
+    users::first(&places.users_file)
 }
 
 fn revoke(order: &Revoke) -> Result<Value, CommandError> {
@@ -179,21 +185,24 @@ fn revoke(order: &Revoke) -> Result<Value, CommandError> {
     Ok(operator::post(address, "/internal/revocations", &Value::Object(order))?)
 }
 
-fn user_id(rng: &dyn Rng) -> Result<String, NoEntropy> {
-    let mut bytes = [0; 12];
-    rng.fill(&mut bytes)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
-}
-
-fn passwd(name: &str) -> Result<Value, CommandError> {
+fn users_of(order: Users) -> Result<Value, CommandError> {
     let (places, logs) = Places::read(&ProcessEnv)?;
     logs.start();
-    let accounts = Accounts::read(&places.users_file)?;
-    let password = password::generate(&SystemRng)?;
-    let hash = password::hash(&password, &SystemRng)?;
-    if users_file::set_password(&places.users_file, name, &hash)? {
-        Ok(json!({ "changed": { "username": name, "password": password } }))
-    } else {
-        Err(CommandError::NoSuchUser(name.to_owned(), accounts.names().collect::<Vec<_>>().join(", ")))
-    }
+    users::run(&places.users_file, order)
+}
+
+fn keys_of(order: Keys) -> Result<Value, CommandError> {
+    let (places, logs) = Places::read(&ProcessEnv)?;
+    logs.start();
+    let order = match order {
+        Keys::List => return Ok(keys::list(&places.data_dir, now())?),
+        Keys::Rotate { at_once: false } => KeyOrder::Rotate,
+        Keys::Rotate { at_once: true } => KeyOrder::RotateAtOnce,
+        Keys::Withdraw { kid } => KeyOrder::Withdraw(kid),
+    };
+    Ok(keys::order(&places.data_dir, places.rotation, &order, (now(), &SystemRng))?)
+}
+
+fn now() -> UnixTime {
+    UnixTime::from_secs(SystemClock.now())
 }

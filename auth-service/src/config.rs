@@ -12,8 +12,11 @@ use service_kit::settings::{Mistakes, Reader, Strings};
 use service_kit::telemetry::LogSettings;
 
 use crate::domain::catalogue::{Catalogue, NoServer};
+use crate::domain::resource_servers::ResourceServers;
 use crate::flow::Lifetimes;
 use crate::identity::users_file::{Accounts, UsersFileError};
+use crate::keys::Rotation;
+use crate::limits::{Rate, Rates};
 use crate::store::redis::RedisSettings;
 
 /// Longest lifetime of anything but an access token: ten years, in seconds.
@@ -37,8 +40,8 @@ pub struct Places {
     pub data_dir: PathBuf,
     /// `USERS_FILE` (`{DATA_DIR}/users.json`).
     pub users_file: PathBuf,
-    /// `SIGNING_ALGORITHM` (`ES256`, or `EdDSA`).
-    pub algorithm: Algorithm,
+    /// `SIGNING_ALGORITHM` (`ES256`, or `EdDSA`), `SIGNING_KEY_INTERVAL` (90 days), `SIGNING_KEY_LEAD` (10 minutes).
+    pub rotation: Rotation,
 }
 
 /// Everything that `serve` needs.
@@ -46,7 +49,8 @@ pub struct Places {
 pub struct Config {
     /// Where things are kept.
     pub places: Places,
-    /// `PUBLIC_URL` (`http://localhost:8080`), the issuer, with the servers named in `MCP_CONFIG` (`./mcp.json`).
+    /// `PUBLIC_URL` (`http://localhost:8080`), the issuer, with the servers named in `MCP_CONFIG` (`./mcp.json`) and the
+    /// clients that stand for them, `INTROSPECTION_CLIENTS`.
     pub catalogue: Catalogue,
     /// `AUTH_BIND` (`127.0.0.1:8000`): what clients and browsers reach through the edge.
     pub bind: SocketAddr,
@@ -54,6 +58,8 @@ pub struct Config {
     pub internal_bind: SocketAddr,
     /// `ACCESS_TOKEN_LIFETIME` and the others.
     pub lifetimes: Lifetimes,
+    /// `LIMIT_REGISTER` and the others.
+    pub rates: Rates,
     /// `REDIS_URL` with `REDIS_PASSWORD`: the store; without, it is a file in the data directory.
     pub redis: Option<RedisSettings>,
 }
@@ -74,11 +80,7 @@ impl Places {
     fn from<S: Strings>(reader: &mut Reader<'_, S>) -> Self {
         let data_dir: PathBuf = reader.or("DATA_DIR", PathBuf::from("./data"), "a directory such as ./data");
         let users_file = reader.or("USERS_FILE", data_dir.join("users.json"), "a file such as ./users.json");
-        Self {
-            data_dir,
-            users_file,
-            algorithm: reader.or("SIGNING_ALGORITHM", Algorithm::Es256, "ES256 or EdDSA"),
-        }
+        Self { data_dir, users_file, rotation: rotation(reader) }
     }
 }
 
@@ -111,21 +113,53 @@ impl Config {
         {
             reader.mistake("USERS_FILE", error.to_string());
         }
+        let resource_servers = resource_servers(&mut reader, &servers);
         let bind = address(&mut reader, "AUTH_BIND", 8000);
         let internal_bind = address(&mut reader, "AUTH_INTERNAL_BIND", 8001);
         if bind == internal_bind && bind.port() != 0 {
             reader.mistake("AUTH_INTERNAL_BIND", "expected an address other than AUTH_BIND");
         }
         let lifetimes = lifetimes(&mut reader);
+        let rates = rates(&mut reader);
         let redis = redis(&mut reader);
         reader.finish()?;
-        let catalogue = Catalogue::new(issuer, servers)?;
-        Ok((Self { places, catalogue, bind, internal_bind, lifetimes, redis }, logs))
+        let catalogue = Catalogue::new(issuer, servers)?.with_resource_servers(resource_servers);
+        Ok((Self { places, catalogue, bind, internal_bind, lifetimes, rates, redis }, logs))
     }
+}
+
+/// A client that stands for a server that is not there is a name that was mistyped.
+fn resource_servers<S: Strings>(reader: &mut Reader<'_, S>, servers: &[ServerName]) -> ResourceServers {
+    const NAME: &str = "INTROSPECTION_CLIENTS";
+    let named = reader.explained(NAME, ResourceServers::default());
+    for unknown in named.servers().filter(|server| !servers.is_empty() && !servers.contains(server)) {
+        reader.mistake(NAME, format!("MCP_CONFIG names no server {unknown}"));
+    }
+    named
 }
 
 fn address<S: Strings>(reader: &mut Reader<'_, S>, name: &str, port: u16) -> SocketAddr {
     reader.or(name, SocketAddr::from(([127, 0, 0, 1], port)), "an address such as 127.0.0.1:8000")
+}
+
+fn rotation<S: Strings>(reader: &mut Reader<'_, S>) -> Rotation {
+    let rotation = Rotation {
+        algorithm: reader.or("SIGNING_ALGORITHM", Algorithm::Es256, "ES256 or EdDSA"),
+        interval: reader.or("SIGNING_KEY_INTERVAL", 7_776_000, "a number of seconds"),
+        lead: reader.or("SIGNING_KEY_LEAD", 600, "a number of seconds"),
+    };
+    if !(0..=86_400).contains(&rotation.lead) {
+        reader.mistake("SIGNING_KEY_LEAD", "expected 0 to 86400 seconds");
+    }
+    // A key is published until the tokens that it signed have expired: keys that change faster would pile up.
+    let is_sane = (rotation.lead.max(3600)..=YEARS).contains(&rotation.interval);
+    if rotation.interval != 0 && !is_sane {
+        reader.mistake(
+            "SIGNING_KEY_INTERVAL",
+            "expected 0 (never), or at least 3600 seconds and SIGNING_KEY_LEAD, and at most ten years",
+        );
+    }
+    rotation
 }
 
 fn lifetimes<S: Strings>(reader: &mut Reader<'_, S>) -> Lifetimes {
@@ -157,6 +191,21 @@ fn redis<S: Strings>(reader: &mut Reader<'_, S>) -> Option<RedisSettings> {
     }
 }
 
+fn rates<S: Strings>(reader: &mut Reader<'_, S>) -> Rates {
+    let mut rate = |name, default: &str| {
+        let default: Rate = default.parse().unwrap_or_default();
+        reader.or(name, default, "a rate such as 60/m (s, m or h), or off")
+    };
+    Rates {
+        register: rate("LIMIT_REGISTER", "30/m"),
+        authorize: rate("LIMIT_AUTHORIZE", "240/m"),
+        sign_in: rate("LIMIT_SIGN_IN", "20/m"),
+        token: rate("LIMIT_TOKEN", "600/m"),
+        token_client: rate("LIMIT_TOKEN_CLIENT", "240/m"),
+        proxy_hops: reader.or("PROXY_HOPS", 1, "a number of proxies, 0 to 255"),
+    }
+}
+
 fn server_names(path: &Path) -> Result<Vec<ServerName>, String> {
     let document = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     servers::names(&document).map_err(|error| format!("{}: {error}", path.display()))
@@ -180,7 +229,10 @@ mod tests {
         assert_eq!(config.bind.to_string(), "127.0.0.1:8000");
         assert_eq!(config.internal_bind.to_string(), "127.0.0.1:8001");
         assert_eq!(config.places.users_file, Path::new("./data/users.json"));
-        assert_eq!(config.places.algorithm, Algorithm::Es256);
+        assert_eq!(
+            config.places.rotation,
+            Rotation { algorithm: Algorithm::Es256, interval: 7_776_000, lead: 600 }
+        );
         let expected = Lifetimes {
             access_token: 900,
             refresh_token: 2_592_000,
@@ -219,12 +271,36 @@ mod tests {
     }
 
     #[test]
+    fn clients_stand_for_servers_that_are_there() {
+        let home = tempfile::tempdir().unwrap();
+        let mcp_config = home.path().join("mcp.json");
+        std::fs::write(&mcp_config, r#"{"mcpServers":{"time":{}}}"#).unwrap();
+        let read = |clients: &str| {
+            let settings = [("MCP_CONFIG", mcp_config.to_str().unwrap()), ("INTROSPECTION_CLIENTS", clients)];
+            let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            Config::read(&BTreeMap::from(settings)).map(|(config, _)| config)
+        };
+        let id = crate::domain::client::ClientId::parse("c").unwrap();
+        let audiences = read("c=time").unwrap().catalogue.audiences_of(&id);
+        assert_eq!(audiences, ["http://localhost:8080/time/mcp"]);
+        for (clients, mistake) in [
+            ("c=tyme", "INTROSPECTION_CLIENTS: MCP_CONFIG names no server tyme"),
+            ("c", "INTROSPECTION_CLIENTS: expected clients and their servers"),
+        ] {
+            let mistakes = read(clients).unwrap_err().to_string();
+            assert!(mistakes.contains(mistake), "{mistakes}");
+        }
+    }
+
+    #[test]
     fn lifetimes_have_bounds_and_two_ports_are_two() {
         let env = BTreeMap::from(
             [
                 ("ACCESS_TOKEN_LIFETIME", "3601"),
                 ("REFRESH_GRACE", "601"),
                 ("SESSION_LIFETIME", "0"),
+                ("SIGNING_KEY_INTERVAL", "3599"),
+                ("SIGNING_KEY_LEAD", "86401"),
                 ("AUTH_BIND", "127.0.0.1:9"),
                 ("AUTH_INTERNAL_BIND", "127.0.0.1:9"),
             ]
@@ -235,6 +311,8 @@ mod tests {
             "ACCESS_TOKEN_LIFETIME: expected 1 to 3600 seconds",
             "REFRESH_GRACE: expected 0 to 600 seconds",
             "SESSION_LIFETIME: expected 1 to",
+            "SIGNING_KEY_INTERVAL: expected 0 (never), or at least",
+            "SIGNING_KEY_LEAD: expected 0 to 86400",
             "AUTH_INTERNAL_BIND: expected an address other than AUTH_BIND",
         ] {
             assert!(mistakes.contains(line), "{line}: {mistakes}");

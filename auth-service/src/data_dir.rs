@@ -1,6 +1,6 @@
 //! The data directory: what belongs to this service and to nobody else on the machine.
 
-use std::fs::{DirBuilder, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -65,6 +65,19 @@ pub fn create_private(path: &Path, content: &[u8]) -> Result<(), DataDirError> {
 pub fn replace_private(path: &Path, content: &[u8]) -> Result<(), DataDirError> {
     let temporary = write_beside(path, content)?;
     std::fs::rename(&temporary, path).map_err(|error| DataDirError::File(path.to_owned(), error))
+}
+
+/// Waits until nobody else holds the lock `path`, and holds it as long as the value lives. Whoever changes a file of several
+/// writers reads and replaces it under such a lock.
+///
+/// # Errors
+/// [`DataDirError::File`].
+pub fn lock(path: &Path) -> Result<File, DataDirError> {
+    let failed = |error| DataDirError::File(path.to_owned(), error);
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed)?;
+    file.lock().map_err(failed)?;
+    Ok(file)
 }
 
 fn write_beside(path: &Path, content: &[u8]) -> Result<PathBuf, DataDirError> {

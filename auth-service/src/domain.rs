@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod client;
+pub mod client_update;
 pub mod error;
 pub mod grant;
 pub mod metadata;
@@ -13,6 +14,7 @@ pub mod pkce;
 pub mod random_id;
 pub mod redirect_uri;
 pub mod refresh;
+pub mod resource_servers;
 pub mod revocation;
 pub mod secret;
 pub mod token;

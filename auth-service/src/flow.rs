@@ -2,15 +2,18 @@
 //! failure; it knows neither HTTP nor how anything is stored.
 
 pub mod authorize;
+pub mod configuration;
 pub mod consent;
 pub mod error;
 pub mod exchange;
 pub mod feed;
+pub mod introspection;
 pub mod refresh;
 pub mod register;
 pub mod revoke;
 pub mod sign_in;
 pub mod token;
+pub mod token_revocation;
 pub mod verify;
 
 use std::sync::Arc;
@@ -24,6 +27,8 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::refresh::RefreshKey;
 use crate::identity::Identities;
 use crate::keys::SigningKeys;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::store::Store;
 
 /// Everything that the flows need. Built once, by [`crate::app`]; tests replace parts of it.
@@ -47,6 +52,10 @@ pub struct Deps {
     pub rng: Arc<dyn Rng>,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// How often somebody may ask.
+    pub limits: Limits,
+    /// What operators count.
+    pub metrics: Metrics,
     /// When to stop waiting.
     pub ending: Ending,
 }

@@ -1,17 +1,22 @@
 //! The HTTP side: which address is answered by whom, and nothing else.
 
 mod authorize;
+mod bearer;
 mod client_auth;
+mod configuration;
 mod cookie;
 mod error;
 mod form;
 mod internal;
+mod introspect;
+mod limits;
 mod metadata;
 mod middleware;
 mod origin;
 mod page;
 mod register;
 mod revocations;
+mod revoke;
 mod token;
 mod verify;
 
@@ -20,10 +25,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderName, Method, header};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::flow::Deps;
+use crate::limits::Door;
 
 /// Longest time for one answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -36,7 +42,7 @@ pub fn public(deps: &Arc<Deps>) -> Router {
     // Browser-based clients read these from their own origin; there are no cookies here to be misused (C-10).
     let cors = CorsLayer::new()
         .allow_origin(Any)
-        .allow_methods([Method::GET, Method::POST])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers([
             header::ACCEPT,
             header::AUTHORIZATION,
@@ -44,18 +50,32 @@ pub fn public(deps: &Arc<Deps>) -> Router {
             HeaderName::from_static("mcp-protocol-version"),
         ])
         .expose_headers([header::WWW_AUTHENTICATE]);
+    let at = |door| axum::middleware::from_fn_with_state((Arc::clone(deps), door), limits::at);
     let for_clients = Router::new()
         .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server))
         .route("/.well-known/oauth-protected-resource/{server}/mcp", get(metadata::protected_resource))
         .route("/jwks.json", get(metadata::jwks))
-        .route("/register", post(register::post))
-        .route("/token", post(token::post))
+        .route("/register", post(register::post).layer(at(Door::Register)))
+        .route(
+            "/register/{client_id}",
+            get(configuration::get)
+                .put(configuration::put)
+                .delete(configuration::delete)
+                .layer(at(Door::Token)),
+        )
+        .route("/token", post(token::post).layer(at(Door::Token)))
+        .route("/revoke", post(revoke::post).layer(at(Door::Token)))
         .layer(cors);
-    let for_people =
-        Router::new().route("/authorize", get(authorize::get).post(authorize::post).head(error::not_allowed));
-    let for_proxies = Router::new().route("/verify", get(verify::any).post(verify::any));
+    let for_people = Router::new().route(
+        "/authorize",
+        get(authorize::get).post(authorize::post).head(error::not_allowed).layer(at(Door::Authorize)),
+    );
+    let for_servers = Router::new()
+        .route("/introspect", post(introspect::post).layer(at(Door::Token)))
+        // Proxies ask with the method of the request that they ask about, whatever that is.
+        .route("/verify", any(verify::any));
     middleware::around(
-        for_clients.merge(for_people).merge(for_proxies).fallback(error::not_found),
+        for_clients.merge(for_people).merge(for_servers).fallback(error::not_found),
         deps,
         TIMEOUT,
     )
@@ -67,6 +87,7 @@ pub fn internal(deps: &Arc<Deps>) -> Router {
     let router = Router::new()
         .route("/health/live", get(internal::live))
         .route("/health/ready", get(internal::ready))
+        .route("/metrics", get(internal::metrics))
         .fallback(error::not_found);
     let waiting = Router::new().route("/internal/revocations", get(revocations::get).post(revocations::post));
     middleware::around(router, deps, TIMEOUT)

@@ -1,21 +1,24 @@
-//! The signing keys, and the key of refresh tokens: generated once, kept with mode 0600.
+//! The signing keys, and the key of refresh tokens: generated here, kept with mode 0600.
+
+mod file;
+pub mod ring;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gateway_core::jwks::{KeySet, KeySetError};
 use gateway_core::jwt::sign::{SigningKey, SigningKeyError};
 use gateway_core::jwt::{Algorithm, Claims};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use gateway_core::time::UnixTime;
 use serde_json::{Value, json};
 use service_kit::random::{NoEntropy, Rng};
 
 use crate::data_dir::{self, DataDirError};
 use crate::domain::refresh::RefreshKey;
-
-/// The signing keys: a list, newest last.
-const SIGNING_KEYS: &str = "signing-keys.json";
+use file::{KeyFile, Version};
+use ring::{KeyRing, Member};
 
 /// 256 random bits in base64url.
 const REFRESH_KEY: &str = "refresh-key";
@@ -29,6 +32,15 @@ pub enum KeysError {
     /// Their file holds something else.
     #[error("{0} does not hold what this service wrote there; restore it from a backup or move it away")]
     Malformed(PathBuf),
+    /// There is no signing key.
+    #[error("there is no signing key")]
+    NoKey,
+    /// There is no signing key of this id.
+    #[error("there is no key \"{0}\"; `keys list` shows those that there are")]
+    NoSuchKey(String),
+    /// They cannot verify what they sign.
+    #[error("the signing keys are not usable: {0}")]
+    KeySet(#[from] KeySetError),
     /// No random bytes for a new key.
     #[error(transparent)]
     NoEntropy(#[from] NoEntropy),
@@ -37,56 +49,129 @@ pub enum KeysError {
     Signing(#[from] SigningKeyError),
 }
 
-/// The key that signs, and every key that tokens in use may have been signed with.
-#[derive(Debug)]
-pub struct SigningKeys {
-    current: SigningKey,
-    published: Vec<Value>,
+/// When a new signing key is made. In seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotation {
+    /// What signs.
+    pub algorithm: Algorithm,
+    /// How long a key signs; 0 is until the operator says otherwise.
+    pub interval: u64,
+    /// How long a key is published before it signs: longer than verifiers keep a key set.
+    pub lead: u64,
 }
 
-#[derive(Serialize, Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct KeyFile {
-    keys: Vec<Box<RawValue>>,
+/// The signing keys, as they stand: read from their file, which is the truth. Replicas that share the file share the keys.
+#[derive(Debug)]
+pub struct SigningKeys {
+    file: KeyFile,
+    rotation: Rotation,
+    standing: RwLock<Standing>,
+}
+
+/// What was last seen of the file, and what follows from it at that time.
+#[derive(Debug)]
+struct Standing {
+    version: Option<Version>,
+    all: KeyRing,
+    in_use: Arc<InUse>,
+}
+
+/// The keys that are in use: they change only as a whole.
+#[derive(Debug)]
+pub struct InUse {
+    current: Arc<SigningKey>,
+    published: Vec<Value>,
+    /// What verifies tokens: the published keys.
+    pub keys: KeySet,
+}
+
+impl InUse {
+    fn at(all: &KeyRing, now: UnixTime) -> Result<Self, KeysError> {
+        let current = all.current(now).ok_or(KeysError::NoKey)?;
+        let published: Vec<Value> = all.published(now).map(|member| member.key.public_jwk()).collect();
+        let keys = KeySet::parse(json!({ "keys": published }).to_string().as_bytes())?;
+        Ok(Self { current: Arc::clone(&current.key), published, keys })
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.current.kid() == other.current.kid() && self.published == other.published
+    }
 }
 
 impl SigningKeys {
-    /// Reads the keys of `data_dir`. When none of them is of `algorithm`, one is generated and kept first; the others
-    /// stay published, so that a change of algorithm ends nobody's session.
+    /// Reads the keys of `data_dir`, and makes what is missing: a first key, which signs at once, or one that is due.
     ///
     /// # Errors
     /// [`KeysError`].
-    pub fn load_or_generate(data_dir: &Path, algorithm: Algorithm, rng: &dyn Rng) -> Result<Self, KeysError> {
-        let path = data_dir.join(SIGNING_KEYS);
-        let malformed = || KeysError::Malformed(path.clone());
-        let stored = data_dir::read_private(&path)?;
-        let is_new = stored.is_none();
-        let mut file: KeyFile = match stored {
-            Some(bytes) => serde_json::from_slice(&bytes).map_err(|_| malformed())?,
-            None => KeyFile::default(),
-        };
-        let read = |jwk: &RawValue| SigningKey::from_private_jwk(jwk.get()).map_err(|_| malformed());
-        let mut keys = file.keys.iter().map(|jwk| read(jwk)).collect::<Result<Vec<_>, _>>()?;
-        let mut published: Vec<Value> = keys.iter().map(SigningKey::public_jwk).collect();
-        if let Some(newest) = keys.iter().rposition(|key| key.algorithm() == algorithm) {
-            return Ok(Self { current: keys.swap_remove(newest), published });
+    pub fn open(
+        data_dir: &Path,
+        rotation: Rotation,
+        now: UnixTime,
+        rng: &dyn Rng,
+    ) -> Result<Self, KeysError> {
+        let file = KeyFile::in_dir(data_dir);
+        if rotation.is_due(&file.read()?, now) {
+            file.change(|all| rotation.turn(all, now, rng))?;
         }
-        let current = generate(algorithm, rng)?;
-        published.push(current.public_jwk());
-        file.keys.push(RawValue::from_string(current.to_private_jwk()).map_err(|_| malformed())?);
-        let json = serde_json::to_vec_pretty(&file).map_err(|_| malformed())?;
-        if is_new {
-            data_dir::create_private(&path, &json)?;
-        } else {
-            data_dir::replace_private(&path, &json)?;
-        }
-        Ok(Self { current, published })
+        let version = file.version()?;
+        let all = file.read()?;
+        let in_use = Arc::new(InUse::at(&all, now)?);
+        Ok(Self { file, rotation, standing: RwLock::new(Standing { version, all, in_use }) })
     }
 
+    /// Looks at the file and the time, makes a key when one is due, and takes in what has changed: whether anything that is
+    /// in use did. It may wait for the file; nobody waits for it.
+    ///
+    /// # Errors
+    /// [`KeysError`]; what was in use stays.
+    pub fn look(&self, now: UnixTime, rng: &dyn Rng) -> Result<bool, KeysError> {
+        let (seen, mut all) = {
+            let standing = self.standing.read().unwrap_or_else(PoisonError::into_inner);
+            (standing.version, standing.all.clone())
+        };
+        let mut version = self.file.version()?;
+        if version != seen {
+            all = self.file.read()?;
+        }
+        // A change of algorithm waits for a restart: replicas that are set differently would never come to rest.
+        let algorithm = all.newest().map_or(self.rotation.algorithm, |newest| newest.key.algorithm());
+        if (Rotation { algorithm, ..self.rotation }).is_due(&all, now) {
+            self.file.change(|all| self.rotation.turn(all, now, rng))?;
+            version = self.file.version()?;
+            all = self.file.read()?;
+        }
+        let in_use = InUse::at(&all, now)?;
+        let mut standing = self.standing.write().unwrap_or_else(PoisonError::into_inner);
+        let has_changed = !in_use.is_same(&standing.in_use);
+        let in_use = if has_changed { Arc::new(in_use) } else { Arc::clone(&standing.in_use) };
+        *standing = Standing { version, all, in_use };
+        Ok(has_changed)
+    }
+
+    /// The keys that are in use.
+    #[must_use]
+    pub fn in_use(&self) -> Arc<InUse> {
+        Arc::clone(&self.standing.read().unwrap_or_else(PoisonError::into_inner).in_use)
+    }
+}
+
+impl InUse {
     /// The published key set (RFC 7517 §5): public parts only.
     #[must_use]
     pub fn jwks(&self) -> Value {
         json!({ "keys": self.published })
+    }
+
+    /// How many keys are published.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.published.len()
+    }
+
+    /// The id of the key that signs.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        self.current.kid()
     }
 
     /// An access token with these claims.
@@ -96,6 +181,82 @@ impl SigningKeys {
     pub fn access_token(&self, claims: &Claims) -> Result<String, SigningKeyError> {
         self.current.access_token(claims)
     }
+}
+
+impl Rotation {
+    fn is_due(&self, all: &KeyRing, now: UnixTime) -> bool {
+        all.is_due(self.algorithm, now, self.interval, self.lead)
+    }
+
+    /// Adds the key that is due, if it still is: another replica may have been faster.
+    fn turn(&self, all: &mut KeyRing, now: UnixTime, rng: &dyn Rng) -> Result<(), KeysError> {
+        if !self.is_due(all, now) {
+            return Ok(());
+        }
+        let signs_from = if all.newest().is_none() { now } else { now.plus(self.lead) };
+        all.add(generate(self.algorithm, rng)?, signs_from);
+        all.prune(now);
+        Ok(())
+    }
+}
+
+/// What an operator can do to the signing keys. The running services see it within moments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyOrder {
+    /// A new key, which signs when everybody has had the time to fetch it.
+    Rotate,
+    /// A new key, which signs at once: edges fetch it when they meet it.
+    RotateAtOnce,
+    /// This key is out, at once, with every token that it signed. If it was the one that signs, a new one does.
+    Withdraw(String),
+}
+
+/// Carries out `order`; gives what `list` gives.
+///
+/// # Errors
+/// [`KeysError`].
+pub fn order(
+    data_dir: &Path,
+    rotation: Rotation,
+    order: &KeyOrder,
+    (now, rng): (UnixTime, &dyn Rng),
+) -> Result<Value, KeysError> {
+    let file = KeyFile::in_dir(data_dir);
+    file.change(|all| {
+        match order {
+            KeyOrder::Rotate => all.add(generate(rotation.algorithm, rng)?, now.plus(rotation.lead)),
+            KeyOrder::RotateAtOnce => all.add(generate(rotation.algorithm, rng)?, now),
+            KeyOrder::Withdraw(kid) => {
+                if !all.withdraw(kid) {
+                    return Err(KeysError::NoSuchKey(kid.clone()));
+                }
+                if all.current(now).is_none_or(|current| current.signs_from > now) {
+                    all.add(generate(rotation.algorithm, rng)?, now);
+                }
+            }
+        }
+        all.prune(now);
+        Ok(())
+    })?;
+    list(data_dir, now)
+}
+
+/// All keys that are published: public facts only.
+///
+/// # Errors
+/// [`KeysError`].
+pub fn list(data_dir: &Path, now: UnixTime) -> Result<Value, KeysError> {
+    let all = KeyFile::in_dir(data_dir).read()?;
+    let signing = all.current(now).map(|member| member.key.kid().to_owned());
+    let describe = |member: &Member| {
+        json!({
+            "kid": member.key.kid(),
+            "alg": member.key.algorithm().name(),
+            "signs_from": member.signs_from.as_secs(),
+            "signs": signing.as_deref() == Some(member.key.kid()),
+        })
+    };
+    Ok(json!({ "keys": all.published(now).map(describe).collect::<Vec<_>>() }))
 }
 
 fn generate(algorithm: Algorithm, rng: &dyn Rng) -> Result<SigningKey, KeysError> {
@@ -123,37 +284,4 @@ pub fn refresh_key(data_dir: &Path, rng: &dyn Rng) -> Result<RefreshKey, KeysErr
 }
 
 #[cfg(test)]
-mod tests {
-    use service_kit::random::SystemRng;
-
-    use super::*;
-
-    #[test]
-    fn a_key_is_generated_once_and_found_again() {
-        let home = tempfile::tempdir().unwrap();
-        let first = SigningKeys::load_or_generate(home.path(), Algorithm::Es256, &SystemRng).unwrap();
-        let again = SigningKeys::load_or_generate(home.path(), Algorithm::Es256, &SystemRng).unwrap();
-        assert_eq!(first.jwks(), again.jwks());
-        assert_eq!(first.current.kid(), again.current.kid());
-    }
-
-    #[test]
-    fn e_10_another_algorithm_signs_anew_and_the_old_key_stays_published() {
-        let home = tempfile::tempdir().unwrap();
-        let old = SigningKeys::load_or_generate(home.path(), Algorithm::Es256, &SystemRng).unwrap();
-        let new = SigningKeys::load_or_generate(home.path(), Algorithm::EdDsa, &SystemRng).unwrap();
-        assert_eq!(new.current.algorithm(), Algorithm::EdDsa);
-        assert_eq!(new.jwks()["keys"].as_array().unwrap().len(), 2);
-        assert_eq!(new.jwks()["keys"][0], old.jwks()["keys"][0]);
-    }
-
-    #[test]
-    fn a_damaged_key_file_is_never_replaced_by_a_new_key() {
-        let home = tempfile::tempdir().unwrap();
-        std::fs::write(home.path().join(SIGNING_KEYS), b"{}").unwrap();
-        std::fs::write(home.path().join(REFRESH_KEY), b"short").unwrap();
-        let signing = SigningKeys::load_or_generate(home.path(), Algorithm::Es256, &SystemRng);
-        assert!(matches!(signing, Err(KeysError::Malformed(_))));
-        assert!(matches!(refresh_key(home.path(), &SystemRng), Err(KeysError::Malformed(_))));
-    }
-}
+mod tests;

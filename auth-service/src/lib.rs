@@ -4,7 +4,8 @@
 //! none of them reaches past the next:
 //!
 //! - [`http`]: extract, call one flow, render. No storage, no cryptography.
-//! - [`flow`]: what happens, step by step: register, authorize, sign in, consent, exchange, refresh. No HTTP.
+//! - [`flow`]: what happens, step by step: register, authorize, sign in, consent, exchange, refresh,
+//!   revoke, introspect. No HTTP.
 //! - [`domain`]: what things *are*; imports none of the others.
 //! - [`store`]: what is remembered, as atomic verbs behind traits; [`identity`]: who users are; [`keys`]: what signs.
 //!
@@ -23,6 +24,8 @@ pub mod flow;
 pub mod http;
 pub mod identity;
 pub mod keys;
+pub mod limits;
+pub mod metrics;
 pub mod operator;
 pub mod server;
 pub mod store;

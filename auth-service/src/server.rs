@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::flow::revoke::Watch;
 use crate::flow::{Deps, Ending};
 use crate::http;
+use crate::metrics;
 
 /// How long requests that are under way may take once the end was asked for.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -22,7 +23,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// How often expired records are forgotten.
 const PURGE: Duration = Duration::from_secs(60);
 
-/// How often it is looked whether users have been removed. Without a change that is one `stat`.
+/// How often it is looked whether users have been removed or keys have changed. Without a change that is one `stat` each.
 const WATCH: Duration = Duration::from_secs(2);
 
 /// Why the service does not serve.
@@ -66,6 +67,7 @@ pub async fn serve(config: &Config, deps: Deps) -> Result<(), ServeError> {
     tasks.spawn(listen(public, http::public(&deps), ending.clone()));
     tasks.spawn(listen(internal, http::internal(&deps), ending.clone()));
     let purge = tokio::spawn(purge(Arc::clone(&deps)));
+    let keys = tokio::spawn(watch_keys(Arc::clone(&deps)));
     let watch = tokio::spawn(users.go_on(deps));
     let signal = shutdown.requested().await;
     tracing::info!(signal, "ending: no new requests, those under way have 5 s");
@@ -75,6 +77,7 @@ pub async fn serve(config: &Config, deps: Deps) -> Result<(), ServeError> {
         _ = shutdown.requested() => false,
     };
     purge.abort();
+    keys.abort();
     watch.abort();
     if drained {
         tracing::info!("ended");
@@ -96,7 +99,10 @@ async fn listen(listener: TcpListener, router: Router, ending: Ending) {
             tracing::debug!(%error, "a connection keeps its delays");
         }
     });
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+    if let Err(error) = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(stop)
+        .await
+    {
         tracing::error!(%error, "a listener broke");
     }
 }
@@ -130,11 +136,41 @@ impl UsersWatch {
     }
 }
 
+/// Takes in what an operator, another replica or the time has done to the signing keys.
+async fn watch_keys(deps: Arc<Deps>) {
+    let mut ticks = tokio::time::interval(WATCH);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut has_failed = false;
+    metrics::keys(&deps.keys.in_use());
+    loop {
+        ticks.tick().await;
+        let at = Arc::clone(&deps);
+        let looking = tokio::task::spawn_blocking(move || at.keys.look(at.now(), at.rng.as_ref()));
+        let Ok(looked) = looking.await else { continue };
+        match &looked {
+            Ok(true) => {
+                let in_use = deps.keys.in_use();
+                metrics::keys(&in_use);
+                tracing::info!(
+                    signs = in_use.kid(),
+                    published = in_use.count(),
+                    "the signing keys have changed"
+                );
+            }
+            Err(error) if !has_failed => tracing::error!(%error, "the signing keys stay as they were"),
+            Ok(false) | Err(_) => {}
+        }
+        has_failed = looked.is_err();
+    }
+}
+
 async fn purge(deps: Arc<Deps>) {
     let mut ticks = tokio::time::interval(PURGE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        deps.limits.forget();
+        deps.metrics.upkeep();
         match deps.store.purge(deps.now()).await {
             Ok(0) => {}
             Ok(records) => tracing::debug!(records, "expired records forgotten"),

@@ -74,6 +74,14 @@ pub trait ClientStore: Send + Sync {
         expires_at: UnixTime,
         now: UnixTime,
     ) -> Result<(), StoreError>;
+
+    /// Replaces all that is kept of the client with this id, if there is one and it has the same registration token. Gives
+    /// whether it did: a client that is gone stays gone.
+    async fn replace_client(&self, client: &Client, now: UnixTime) -> Result<bool, StoreError>;
+
+    /// Removes a client and, in the same step, does what [`RevocationStore::cut_off`] does to everything of it. Gives
+    /// whether there was one; otherwise nothing happens.
+    async fn remove_client(&self, id: &ClientId, now: UnixTime) -> Result<bool, StoreError>;
 }
 
 /// Signed-in browsers.
@@ -179,11 +187,28 @@ pub trait RefreshStore: Send + Sync {
     /// What was granted to a family; it never changes. Looking spends nothing: only [`Self::rotate_refresh`] decides.
     async fn family(&self, family: FamilyId, now: UnixTime) -> Result<Option<Access>, StoreError>;
 
+    /// What was granted to a family, if `presented` is the digest of its live token. Looking spends nothing.
+    async fn live_refresh(
+        &self,
+        family: FamilyId,
+        presented: &Digest,
+        now: UnixTime,
+    ) -> Result<Option<LiveRefresh>, StoreError>;
+
     /// Trades a refresh token for its successor; see [`Rotation`] and [`Rotated`] for the rules.
     async fn rotate_refresh(&self, rotation: &Rotation) -> Result<Rotated, StoreError>;
 
     /// Ends a family and, in the same step, revokes the access tokens that came from it. A family that is gone stays gone.
     async fn revoke_family(&self, family: FamilyId, now: UnixTime) -> Result<(), StoreError>;
+}
+
+/// The live token of a family.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveRefresh {
+    /// What was granted.
+    pub access: Access,
+    /// When the family ends unless it is used.
+    pub expires_at: UnixTime,
 }
 
 /// An attempt to trade a refresh token for its successor.

@@ -5,16 +5,29 @@ use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Reads one JSON object and nothing else. (serde would also fill a struct from an array, by position.)
 pub(crate) fn object<'a, T: Deserialize<'a>>(document: &'a [u8]) -> Result<T, serde_json::Error> {
     let first = document.iter().find(|byte| !byte.is_ascii_whitespace());
-    if first == Some(&b'{') {
-        serde_json::from_slice(document)
-    } else {
-        Err(serde_json::Error::custom("expected a JSON object"))
+    if first != Some(&b'{') {
+        return Err(serde_json::Error::custom("expected a JSON object"));
     }
+    serde_json::from_slice(document)
+}
+
+/// The same for what a stranger may have written, read to its last corner. serde does not look into what it skips: half of a
+/// surrogate pair or a thousand levels there would be noticed by other readers only (F-09).
+pub(crate) fn object_of_a_stranger<'a, T: Deserialize<'a>>(
+    document: &'a [u8],
+) -> Result<T, serde_json::Error> {
+    const DEEPEST: usize = 100;
+    let opened = document.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    if opened > DEEPEST || document.contains(&b'\\') {
+        serde_json::from_slice::<Value>(document)?;
+    }
+    object(document)
 }
 
 /// The same for what an operator wrote: a mistake comes with its place, such as `$.issuers[0].jwks`.

@@ -92,7 +92,7 @@ pub fn preflight(origin: &str, asked: Option<&[u8]>) -> Vec<(&'static str, Strin
     let sendable = std::iter::once(SENDABLE).chain(parameters).collect::<Vec<_>>().join(", ");
     let mut headers = readable_by(origin).to_vec();
     headers.extend([
-        ("access-control-allow-methods", "GET, POST, DELETE".to_owned()),
+        ("access-control-allow-methods", "GET, POST, PUT, DELETE".to_owned()),
         ("access-control-allow-headers", sendable),
         ("access-control-max-age", "7200".to_owned()),
     ]);

@@ -165,13 +165,13 @@ mod tests {
 
     #[test]
     fn a_message_is_read_only_for_what_the_headers_do_not_say() {
-        let legacy = Request { method: b"POST", ..Request::default() };
-        let mut modern = legacy.clone();
-        modern.mcp.method = Some(b"tools/list");
+        let read =
+            |headers: &[(&'static str, &'static [u8])]| Request::read(headers.iter().copied()).unwrap();
+        let legacy = read(&[(":method", b"POST")]);
+        let modern = read(&[(":method", b"POST"), ("mcp-method", b"tools/list")]);
         assert!(publication(r#"["tool"]"#).needs_message(&legacy));
         assert!(!publication(r#"["tool"]"#).needs_message(&modern));
         assert!(!publication(r#"["user"]"#).needs_message(&legacy));
-        let get = Request { method: b"GET", ..Request::default() };
-        assert!(!publication(r#"["tool"]"#).needs_message(&get));
+        assert!(!publication(r#"["tool"]"#).needs_message(&read(&[(":method", b"GET")])));
     }
 }

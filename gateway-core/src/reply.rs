@@ -87,6 +87,12 @@ impl Reply {
         self
     }
 
+    /// 408: nothing of the body that has to be read has come.
+    #[must_use]
+    pub fn no_body() -> Self {
+        Self::new(408, "invalid_request", "The message did not arrive in time.")
+    }
+
     /// 413: the body that has to be read is longer than the edge reads.
     #[must_use]
     pub fn too_long() -> Self {

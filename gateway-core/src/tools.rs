@@ -18,6 +18,9 @@ use crate::scope::{Scope, ScopeSet, ToolName};
 /// Longest body that is read to decide about a request, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
 
+/// How long a request whose body has to be read may wait for its first byte, in seconds.
+pub const BODY_PATIENCE: u64 = 10;
+
 /// Longest event of a stream that is read for the tools that it names, in bytes.
 const MAX_EVENT: usize = 4 * 1024 * 1024;
 

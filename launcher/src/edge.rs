@@ -29,8 +29,16 @@ pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Resu
     let uris: Vec<(ResourceUri, &ServerName)> =
         servers.iter().map(|server| (ResourceUri::of_server(origin, server), server)).collect();
     let resources: Vec<Value> = uris.iter().map(|(uri, server)| resource(uri, server)).collect();
-    let oauth =
-        ["/.well-known/oauth-authorization-server", "/jwks.json", "/register", "/authorize", "/token"];
+    let oauth = [
+        "/.well-known/oauth-authorization-server",
+        "/jwks.json",
+        "/register",
+        "/register/*",
+        "/authorize",
+        "/token",
+        "/revoke",
+        "/introspect",
+    ];
     let public_paths: Vec<String> =
         oauth.map(str::to_owned).into_iter().chain(uris.iter().map(|(uri, _)| uri.metadata_path())).collect();
     let configuration = json!({
@@ -135,6 +143,35 @@ mod tests {
         let public = configuration["public_paths"].to_string();
         assert!(public.contains("/.well-known/oauth-protected-resource/time/mcp"));
         assert!(!public.contains("\"/time/mcp\""));
+    }
+
+    #[test]
+    fn every_public_path_of_oauth_has_a_route_and_no_other_path_has() {
+        let configuration: Value =
+            serde_json::from_str(&filter_configuration(&settings(), &servers()).unwrap()).unwrap();
+        let template = include_str!("../../envoy/envoy.yaml");
+        let listed = configuration["public_paths"].as_array().unwrap().iter().filter_map(Value::as_str);
+        let listed = listed.filter(|path| !path.starts_with("/.well-known/oauth-protected-resource/"));
+        let mut expected: Vec<String> = listed
+            .map(|path| match path.strip_suffix("/*") {
+                None => format!("{{ path: {path} }}"),
+                Some(parent) => format!("{{ safe_regex: {{ regex: \"{parent}/[^/]+\" }} }}"),
+            })
+            .collect();
+        let to_auth_service = template.split("- match: ").filter(|it| it.contains("cluster: auth-service"));
+        let mut in_template: Vec<String> = to_auth_service
+            .filter_map(|it| it.lines().next().map(str::to_owned))
+            .filter(|it| !it.contains("path_separated_prefix"))
+            .collect();
+        expected.sort();
+        in_template.sort();
+        assert_eq!(in_template, expected);
+    }
+
+    #[test]
+    fn a_server_whose_address_would_be_that_of_a_registration_is_refused() {
+        let error = filter_configuration(&settings(), &["register".parse().unwrap()]).unwrap_err();
+        assert!(error.to_string().contains("expected no path of a resource"), "{error}");
     }
 
     #[test]

@@ -30,15 +30,21 @@ impl BareEdge {
         let module = tempfile::NamedTempFile::new().expect("a temporary file");
         std::fs::write(&module, wat::parse_str(wat).expect("WebAssembly text"))
             .expect("the module is written");
-        Self::start(module.path().to_owned(), upstream).await
+        Self::start(module.path().to_owned(), upstream, &[], 1).await
     }
 
     /// Starts Envoy with our filter; nobody is at the address of the auth service yet.
     pub async fn with_filter(upstream: SocketAddr) -> Self {
-        Self::start(filter_wasm(), upstream).await
+        Self::start(filter_wasm(), upstream, &[], 1).await
     }
 
-    async fn start(module: PathBuf, upstream: SocketAddr) -> Self {
+    /// The same with so many workers, and with members of the filter's configuration put in behind others: pairs of JSON
+    /// texts.
+    pub async fn configured(upstream: SocketAddr, behind: &[(&str, &str)], workers: u8) -> Self {
+        Self::start(filter_wasm(), upstream, behind, workers).await
+    }
+
+    async fn start(module: PathBuf, upstream: SocketAddr, behind: &[(&str, &str)], workers: u8) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (env, ports) = environment(folder.path(), &json!({}));
         let mut settings = Settings::read(&env, bin_dir()).expect("the harness sets what is right");
@@ -48,13 +54,19 @@ impl BareEdge {
         let template = std::fs::read_to_string(&settings.envoy_template).expect("the bootstrap");
         let servers = ["time".parse().expect("a server name")];
         let bootstrap = bootstrap(&template, &settings, &servers).expect("a filled-in bootstrap");
+        let bootstrap = behind.iter().fold(bootstrap, |text, (member, more)| {
+            // The filter's configuration is a JSON text within a JSON text.
+            let member = member.replace('"', "\\\"");
+            assert!(text.contains(&member), "the configuration has no {member}");
+            text.replace(&member, &format!("{member},{}", more.replace('"', "\\\"")))
+        });
         let file = folder.path().join("envoy.yaml");
         std::fs::write(&file, bootstrap).expect("the bootstrap is written");
         let logs = folder.path().join("logs");
         std::fs::create_dir(&logs).expect("a folder for logs");
         let mut command = Command::new(settings.tools_dir.join("bin/envoy"));
         command.arg("--config-path").arg(file).args(["--log-level", "warning", "--disable-hot-restart"]);
-        command.args(["--concurrency", "1"]);
+        command.args(["--concurrency", &workers.to_string()]);
         let mut envoy = Program::start("envoy", command, &logs).expect("Envoy starts");
 
         let ready = Probe { address: settings.admin_bind, path: "/ready".to_owned(), bearer: None };

@@ -41,6 +41,25 @@ impl Forge {
         Self { key, claims: good_claims(origin, server) }
     }
 
+    /// The same issuer with another key: the one of this number.
+    #[must_use]
+    pub fn with_key(&self, number: u8) -> Self {
+        let key = SigningKey::from_seed(Algorithm::Es256, &[number; 32]).expect("a fixed seed that fits");
+        Self { key, claims: self.claims.clone() }
+    }
+
+    /// A token with this header and these claims, to the byte, and a good signature.
+    #[must_use]
+    pub fn signed(&self, header: &Value, claims: &str) -> String {
+        self.key.jws(header, claims.as_bytes())
+    }
+
+    /// The claims of a good token.
+    #[must_use]
+    pub const fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
     /// The key's id.
     #[must_use]
     pub fn kid(&self) -> &str {

@@ -2,7 +2,8 @@
 //!
 //! [`gateway::Gateway`] is the real stack on free ports; [`browser::Browser`] is a person who signs in; the official SDKs
 //! are driven by [`sdk::Sdk`]; [`raw`] sends bytes that no client library would; [`forge::Forge`] signs tokens with the
-//! gateway's own key, good ones and bad ones; [`upstream::Recorder`] takes the place of the bridge and remembers what
+//! gateway's own key, good ones and bad ones; [`document::DocumentServer`] is an issuer that
+//! is down, slow or hostile; [`upstream::Recorder`] takes the place of the bridge and remembers what
 //! reached it; [`launch::Launched`] is the program that
 //! `just run` starts, as a person would start and stop it.
 //!
@@ -13,6 +14,7 @@
 
 pub mod bare_edge;
 pub mod browser;
+pub mod document;
 pub mod forge;
 pub mod gateway;
 pub mod launch;

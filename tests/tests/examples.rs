@@ -264,19 +264,20 @@ async fn a_sidecar_with_inline_keys_decides_alone_and_at_once() {
 
 /// Neither Istio nor Envoy Gateway can set this option of Envoy's (docs/mesh.md): what it means there.
 #[tokio::test]
-async fn without_a_stop_that_lets_the_body_through_only_a_token_for_single_tools_is_stuck() {
+async fn without_a_stop_that_lets_the_body_through_only_a_token_for_single_tools_is_refused_and_the_log_says_why()
+ {
     let forge = Forge::of_issuer("https://gateway.example", "time");
     let mut places = key_of(&forge);
     places
         .push(("allow_on_headers_stop_iteration: true", "allow_on_headers_stop_iteration: false".to_owned()));
-    places.push(("request_timeout: 60s", "request_timeout: 1s".to_owned()));
     let places: Vec<(&str, &str)> = places.iter().map(|(from, to)| (*from, to.as_str())).collect();
     let edge = Running::start(&shown("envoy/examples", "sidecar.yaml"), &places, &[]).await;
     assert_eq!(raw::send_whole(edge.address, &tool_call(&forge.token())).await.status, 200);
     assert_eq!(edge.upstream.heads().len(), 1);
     let narrow = forge.with(|claims| "mcp:time:get_current_time".clone_into(&mut claims.scope));
     let answer = raw::send_whole(edge.address, &tool_call(&narrow)).await;
-    assert_eq!(answer.status, 504, "{}", answer.body);
+    assert_eq!(answer.status, 408, "{}", answer.body);
     assert_eq!(edge.upstream.heads().len(), 1);
+    assert_eq!(edge.times_logged("set allow_on_headers_stop_iteration"), 1);
     edge.envoy.stop().await;
 }

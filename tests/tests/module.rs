@@ -168,7 +168,10 @@ fn a_request_waits_five_seconds_at_most_and_then_gets_503() {
     assert_eq!(filter.calls(), [Call::Now]);
     filter.advance(1);
     filter.tick();
-    assert_eq!(filter.calls(), [Call::Now, fetch(), Call::Enter(2), Call::Reply(2, 503)]);
+    assert_eq!(
+        filter.calls(),
+        [Call::Now, fetch(), Call::Enter(2), Call::ReadHeaders(2), Call::Reply(2, 503)]
+    );
 }
 
 #[test]

@@ -88,6 +88,17 @@ async fn a_token_for_single_tools_calls_them_sees_them_and_nothing_else() {
         assert_eq!(echo.status(), 200);
         assert!(echo.text().await.expect("a body").contains("Echo: ciao"));
 
+        for (method, params) in [
+            ("prompts/get", json!({ "name": "simple-prompt" })),
+            ("resources/read", json!({ "uri": "demo://resource/static/text/1" })),
+        ] {
+            let message = json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params });
+            let refused = session.send(message).await;
+            assert_eq!(refused.status(), 403, "{method}");
+            let error: Value = refused.json().await.expect("JSON");
+            assert_eq!(error["error"]["data"]["scope"], "mcp:everything", "{method}");
+        }
+
         let refused = session.call("get-env", json!({})).await;
         assert_eq!(refused.status(), 403);
         let challenge = refused.headers()["www-authenticate"].to_str().expect("visible ASCII").to_owned();

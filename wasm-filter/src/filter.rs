@@ -11,7 +11,7 @@ use gateway_core::reply::Reply;
 use gateway_core::request::Request;
 use gateway_core::signature::SignatureCheck;
 use gateway_core::time::UnixTime;
-use gateway_core::tools::MAX_BODY;
+use gateway_core::tools::{BODY_PATIENCE, MAX_BODY};
 
 use crate::fetch::{self, Calls};
 use crate::host::{self, Refused};
@@ -38,6 +38,8 @@ struct Held {
     needs_body: bool,
     /// All of its body has arrived.
     is_whole: bool,
+    /// Until when the body has to begin; nothing once it has, or when there is none to wait for.
+    body_due: Option<UnixTime>,
 }
 
 /// The gate of this VM and the requests that are held at it.
@@ -85,7 +87,7 @@ impl Filter {
 
     /// The headers of a request have arrived, and its body too if it `is_whole`.
     pub(crate) fn on_headers(&mut self, context: u32, is_whole: bool) -> Result<Outcome, Refused> {
-        self.decide(context, Held { needs_body: false, is_whole })
+        self.decide(context, Held { is_whole, ..Held::default() })
     }
 
     /// Whether a request is held back, so that its body must not pass.
@@ -97,10 +99,11 @@ impl Filter {
     pub(crate) fn on_body(&mut self, context: u32, size: usize, is_whole: bool) -> Result<Outcome, Refused> {
         let held = self.held.entry(context).or_default();
         held.is_whole |= is_whole;
+        held.body_due = None;
         match *held {
             Held { needs_body: true, .. } if size > MAX_BODY => self
                 .on_request(context, |filter, request| filter.refuse(context, request, &Reply::too_long())),
-            held @ Held { needs_body: true, is_whole: true } => self.decide(context, held),
+            held @ Held { needs_body: true, is_whole: true, .. } => self.decide(context, held),
             Held { .. } => Ok(Outcome::Held),
         }
     }
@@ -143,7 +146,7 @@ impl Filter {
     }
 
     fn judge(&mut self, context: u32, held: Held, request: &Request<'_>) -> Result<Outcome, Refused> {
-        let Held { needs_body, is_whole } = held;
+        let Held { needs_body, is_whole, .. } = held;
         let body = if needs_body && is_whole { Some(host::request_body()?) } else { None };
         let (decision, order) = self.gate.decide(self.now, request, body.as_deref());
         self.wanted.extend(order);
@@ -161,7 +164,8 @@ impl Filter {
             }
             Decision::ReadBody => {
                 self.parking.leave(context);
-                let held = Held { needs_body: true, is_whole };
+                let body_due = (!is_whole).then(|| self.now.plus(BODY_PATIENCE));
+                let held = Held { needs_body: true, is_whole, body_due };
                 self.held.insert(context, held);
                 if is_whole { self.judge(context, held, request) } else { Ok(Outcome::Held) }
             }
@@ -260,19 +264,35 @@ impl Filter {
         self.wanted.extend(due);
         self.start_wanted(now);
         for context in self.parking.overdue(now) {
-            if host::enter(context).is_err() {
-                self.forget(context);
-                continue;
-            }
-            self.on_request(context, |filter, request| {
-                filter.refuse(context, request, &Reply::cannot_decide_yet())
-            })?;
+            self.refuse_later(context, &Reply::cannot_decide_yet())?;
         }
         if now > self.streams_checked_at {
+            self.give_up_on_bodies(now)?;
             self.check_streams(now)?;
             self.tally.publish(self.gate.vitals(now))?;
         }
         Ok(())
+    }
+
+    /// Refuses requests whose bodies have not begun to arrive.
+    fn give_up_on_bodies(&mut self, now: UnixTime) -> Result<(), Refused> {
+        let is_late = |held: &Held| held.body_due.is_some_and(|due| due <= now);
+        let late: Vec<u32> =
+            self.held.iter().filter(|(_, held)| is_late(held)).map(|(context, _)| *context).collect();
+        for context in late {
+            self.journal.note_missing_body();
+            self.refuse_later(context, &Reply::no_body())?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a request that is held, if it is still there.
+    fn refuse_later(&mut self, context: u32, reply: &Reply) -> Result<(), Refused> {
+        if host::enter(context).is_err() {
+            self.forget(context);
+            return Ok(());
+        }
+        self.on_request(context, |filter, request| filter.refuse(context, request, reply)).map(drop)
     }
 
     /// A call is over: note what it brought, then decide again about everybody who waited for it.

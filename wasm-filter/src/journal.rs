@@ -7,7 +7,10 @@ use gateway_core::policy::{KeySource, Policy};
 
 /// What was last logged about each thing that is fetched.
 #[derive(Debug, Default)]
-pub(crate) struct Journal(BTreeMap<(usize, Thing), bool>);
+pub(crate) struct Journal {
+    last: BTreeMap<(usize, Thing), bool>,
+    misses_bodies: bool,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Thing {
@@ -39,7 +42,7 @@ impl Journal {
             Answer::Revocations(batch) => (Thing::Revocations, batch.is_ok()),
         };
         let issuer = order.issuer();
-        if self.0.insert((issuer, thing), is_good) == Some(is_good) {
+        if self.last.insert((issuer, thing), is_good) == Some(is_good) {
             return;
         }
         let name = policy.issuers.get(issuer).map_or("?", |issuer| &issuer.name);
@@ -51,6 +54,16 @@ impl Journal {
             log::info!("{what} of {name} are here");
         } else {
             log::warn!("{what} of {name} could not be fetched");
+        }
+    }
+
+    /// Says once why the bodies of requests may be missing: a host that cannot deliver them never does.
+    pub(crate) fn note_missing_body(&mut self) {
+        if !std::mem::replace(&mut self.misses_bodies, true) {
+            log::warn!(
+                "a message did not arrive in time; if none does from clients with tokens for single tools, \
+                 set allow_on_headers_stop_iteration"
+            );
         }
     }
 }

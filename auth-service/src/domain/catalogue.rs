@@ -3,11 +3,15 @@
 use gateway_core::resource::{ResourceUri, ServerName};
 use service_kit::public_url::PublicUrl;
 
+use super::client::ClientId;
+use super::resource_servers::ResourceServers;
+
 /// Every MCP server behind the gateway, with the URI under which clients ask for it. Never empty.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
     issuer: PublicUrl,
     servers: Vec<ServerName>,
+    resource_servers: ResourceServers,
 }
 
 /// A gateway without a server has nothing to authorize.
@@ -21,7 +25,14 @@ impl Catalogue {
     /// # Errors
     /// [`NoServer`].
     pub fn new(issuer: PublicUrl, servers: Vec<ServerName>) -> Result<Self, NoServer> {
-        if servers.is_empty() { Err(NoServer) } else { Ok(Self { issuer, servers }) }
+        let resource_servers = ResourceServers::default();
+        if servers.is_empty() { Err(NoServer) } else { Ok(Self { issuer, servers, resource_servers }) }
+    }
+
+    /// The same, with clients that stand for servers.
+    #[must_use]
+    pub fn with_resource_servers(self, resource_servers: ResourceServers) -> Self {
+        Self { resource_servers, ..self }
     }
 
     /// The issuer identifier.
@@ -39,6 +50,18 @@ impl Catalogue {
     #[must_use]
     pub fn resource_of(&self, server: &ServerName) -> ResourceUri {
         ResourceUri::of_server(self.issuer.as_str(), server)
+    }
+
+    /// The resource of every server.
+    #[must_use]
+    pub fn audiences(&self) -> Vec<String> {
+        self.servers().map(|server| self.resource_of(server).to_string()).collect()
+    }
+
+    /// The resources whose tokens are for `client`, because it stands for their servers.
+    #[must_use]
+    pub fn audiences_of(&self, client: &ClientId) -> Vec<String> {
+        self.resource_servers.servers_of(client).map(|server| self.resource_of(server).to_string()).collect()
     }
 
     /// The server named `name`, when there is one.

@@ -143,11 +143,30 @@ pub struct Client {
     pub expires_at: Option<UnixTime>,
     /// How it authenticates.
     pub authentication: ClientAuthentication,
+    /// Digest of its registration access token (RFC 7592 §3). `None` for clients that registered before there were any:
+    /// nobody can manage those.
+    pub registration: Option<Digest>,
     /// What it said about itself.
     pub profile: ClientProfile,
 }
 
 impl Client {
+    /// Whether `token` is the one with which this registration is managed. Constant time.
+    #[must_use]
+    pub fn is_managed_with(&self, token: &Digest) -> bool {
+        self.registration.as_ref() == Some(token)
+    }
+
+    /// Whether what was granted to this client must not outlive its change into `next`: its tokens would be protected
+    /// otherwise than when they were granted, or come back to life when it takes up refreshing again.
+    #[must_use]
+    pub const fn loses_grants_as(&self, next: &Self) -> bool {
+        let stays_as_public = matches!(self.authentication, ClientAuthentication::None)
+            == matches!(next.authentication, ClientAuthentication::None);
+        let gives_up_refreshing = self.profile.refreshes && !next.profile.refreshes;
+        !stays_as_public || gives_up_refreshing
+    }
+
     /// Whether a code may be sent to `requested`.
     #[must_use]
     pub fn may_redirect_to(&self, requested: &RedirectUri) -> bool {

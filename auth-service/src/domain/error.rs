@@ -31,6 +31,10 @@ pub enum ErrorCode {
     RequestNotSupported,
     /// `OpenID` Connect Core §3.1.2.6.
     RequestUriNotSupported,
+    /// RFC 6750 §3.1.
+    InvalidToken,
+    /// RFC 6750 §3.1.
+    InsufficientScope,
     /// RFC 7591 §3.2.2.
     InvalidRedirectUri,
     /// RFC 7591 §3.2.2.
@@ -56,6 +60,8 @@ impl ErrorCode {
             Self::ConsentRequired => "consent_required",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
         }

@@ -51,6 +51,14 @@ impl Parameters {
         }
     }
 
+    /// The value of `name`, which must be there; `missing` says that it is not.
+    ///
+    /// # Errors
+    /// `invalid_request`.
+    pub fn required(&self, name: &str, missing: &'static str) -> Result<&str, Refusal> {
+        self.get(name)?.ok_or(Refusal::new(ErrorCode::InvalidRequest, missing))
+    }
+
     /// Whether any parameter, known to us or not, is repeated.
     #[must_use]
     pub fn has_repeated(&self) -> bool {

@@ -31,6 +31,10 @@ pub enum ConsentTicket {}
 #[derive(Debug)]
 pub enum ClientSecret {}
 
+/// What a client manages its own registration with (RFC 7592 §3).
+#[derive(Debug)]
+pub enum RegistrationToken {}
+
 impl Kind for AuthorizationCode {
     const PREFIX: &'static str = "mcp_code_";
 }
@@ -45,6 +49,10 @@ impl Kind for ConsentTicket {
 
 impl Kind for ClientSecret {
     const PREFIX: &'static str = "mcp_secret_";
+}
+
+impl Kind for RegistrationToken {
+    const PREFIX: &'static str = "mcp_registration_";
 }
 
 /// A prefix and 256 random bits in base64url. Has no `Display`, and its `Debug` hides it.

@@ -126,6 +126,8 @@ impl AuthorizationRequest {
         let Asked { challenge, server, scope, prompt } = asked;
         let fingerprint = Digest::of_fields(&[
             client.id.as_str(),
+            // Under another name it is another question (B-14).
+            client.profile.name.as_deref().unwrap_or_default(),
             reply_to.redirect_uri.as_str(),
             if reply_to.state.is_some() { "state" } else { "no state" },
             reply_to.state.as_deref().unwrap_or_default(),

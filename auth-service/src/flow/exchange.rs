@@ -63,8 +63,10 @@ fn is_presented_rightly(
 ) -> bool {
     let is_its_client = grant.access.client == client.id;
     let is_its_address = request.redirect_uri.is_none_or(|uri| uri == grant.redirect_uri.as_str());
+    // The client may have given up the address since: whoever listens there now is not to get anything (D-12).
+    let is_still_its_address = client.may_redirect_to(&grant.redirect_uri);
     let is_proven = grant.challenge.is_met_by(verifier);
-    is_its_client && is_its_address && is_proven
+    is_its_client && is_its_address && is_still_its_address && is_proven
 }
 
 async fn still_allowed(deps: &Deps, grant: &CodeGrant) -> Result<Option<(User, ScopeSet)>, FlowError> {

@@ -5,15 +5,17 @@ use super::error::Cause;
 use crate::audit::{self, Event};
 use crate::domain::client::{Client, ClientAuthentication, ClientId};
 use crate::domain::metadata::ClientMetadata;
-use crate::domain::secret::{ClientSecret, Secret};
+use crate::domain::secret::{ClientSecret, RegistrationToken, Secret};
 
-/// A new client, with the secret that is shown this once.
+/// A client, as it is told about itself (RFC 7592 §3).
 #[derive(Debug)]
 pub struct Registered {
-    /// What was stored.
+    /// What is stored.
     pub client: Client,
-    /// `None` for a public client.
+    /// Its secret, where we know it: when it is new, and when the client has just shown it.
     pub secret: Option<Secret<ClientSecret>>,
+    /// What it manages its registration with.
+    pub token: Secret<RegistrationToken>,
 }
 
 /// Registers a client.
@@ -28,14 +30,16 @@ pub async fn register(deps: &Deps, metadata: ClientMetadata) -> Result<Registere
             (ClientAuthentication::Secret { method, digest: secret.digest() }, Some(secret))
         }
     };
+    let token: Secret<RegistrationToken> = Secret::generate(deps.rng.as_ref())?;
     let client = Client {
         id: ClientId::generate(deps.rng.as_ref())?,
         issued_at: deps.now(),
         expires_at: deps.client_expiry(),
         authentication,
+        registration: Some(token.digest()),
         profile: metadata.profile,
     };
     deps.store.insert_client(&client).await?;
     audit::record(Event::ClientRegistered).client(&client.id).detail(client.authentication.name()).ok();
-    Ok(Registered { client, secret })
+    Ok(Registered { client, secret, token })
 }

@@ -88,13 +88,13 @@ impl<'a> TokenRequest<'a> {
     pub fn read(parameters: &'a Parameters) -> Result<Self, Refusal> {
         match parameters.get("grant_type")? {
             Some("authorization_code") => Ok(Self::AuthorizationCode(CodeExchange {
-                code: required(parameters, "code", "code is missing")?,
+                code: parameters.required("code", "code is missing")?,
                 redirect_uri: parameters.get("redirect_uri")?,
-                verifier: required(parameters, "code_verifier", "code_verifier is missing")?,
+                verifier: parameters.required("code_verifier", "code_verifier is missing")?,
                 resource: parameters.get("resource")?,
             })),
             Some("refresh_token") => Ok(Self::RefreshToken(RefreshExchange {
-                token: required(parameters, "refresh_token", "refresh_token is missing")?,
+                token: parameters.required("refresh_token", "refresh_token is missing")?,
                 scope: parameters.get("scope")?,
                 resource: parameters.get("resource")?,
             })),
@@ -105,14 +105,6 @@ impl<'a> TokenRequest<'a> {
             None => Err(Refusal::new(ErrorCode::InvalidRequest, "grant_type is missing")),
         }
     }
-}
-
-fn required<'a>(
-    parameters: &'a Parameters,
-    name: &str,
-    description: &'static str,
-) -> Result<&'a str, Refusal> {
-    parameters.get(name)?.ok_or(Refusal::new(ErrorCode::InvalidRequest, description))
 }
 
 /// The client that these credentials prove. An unknown client is answered like a wrong secret.
@@ -151,7 +143,7 @@ pub(super) fn access_token(
     let id = TokenId::generate(deps.rng.as_ref())?;
     let now = deps.now();
     let expires_at = now.plus(deps.lifetimes.access_token);
-    let token = deps.keys.access_token(&Claims {
+    let token = deps.keys.in_use().access_token(&Claims {
         iss: deps.catalogue.issuer().to_string(),
         sub: access.subject.to_string(),
         aud: deps.catalogue.resource_of(&access.server).to_string(),

@@ -1,14 +1,13 @@
 //! Whether a request may pass, for proxies that ask instead of deciding (`ForwardAuth`, `auth_request`, `ext_authz`).
 //!
-//! The rules are the edge's own, out of the same crate. Nothing is looked up outside of this process: keys are parsed once,
-//! revocations are in memory, and a token's signature is checked once for as long as it is in use.
+//! The rules are the edge's own, out of the same crate. Nothing is looked up outside of this process: keys and revocations
+//! are in memory, and a token's signature is checked once for as long as it is in use and the keys are the same.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gateway_core::bearer::Authorization;
 use gateway_core::identity_headers;
-use gateway_core::jwks::{KeySet, KeySetError};
 use gateway_core::jwt::{
     Audience, Authentic, ClaimNames, Compact, Expectations, JwtError, TokenType, Unverified,
 };
@@ -16,12 +15,12 @@ use gateway_core::policy::Resource;
 use gateway_core::reply::Reply;
 use gateway_core::scope::Scope;
 use gateway_core::signature::PureRust;
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::Deps;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::revocation::TokenFacts;
+use crate::keys::InUse;
 
 /// Seconds by which a token's issuer may be ahead of us: another replica of this service. The edge's default.
 const LEEWAY: u64 = 30;
@@ -54,7 +53,6 @@ pub struct Known {
 #[derive(Debug)]
 pub struct Verifier {
     issuer: String,
-    keys: KeySet,
     resources: Vec<Protected>,
     names: ClaimNames,
     cache: Mutex<Cache>,
@@ -68,19 +66,19 @@ struct Protected {
     resource: Resource,
 }
 
-/// Two generations: what is asked for moves to the young one; when that is full, the old one is dropped.
+/// Two generations: what is asked for moves to the young one; when that is full, the old one is dropped. When the keys
+/// change, both are.
 #[derive(Debug, Default)]
 struct Cache {
+    keys: Option<Arc<InUse>>,
     young: HashMap<[u8; 32], Arc<Known>>,
     old: HashMap<[u8; 32], Arc<Known>>,
 }
 
 impl Verifier {
-    /// A verifier for the tokens that are signed with the keys of `jwks`.
-    ///
-    /// # Errors
-    /// When the key set is not usable.
-    pub fn new(catalogue: &Catalogue, jwks: &Value) -> Result<Self, KeySetError> {
+    /// A verifier for the tokens of this issuer.
+    #[must_use]
+    pub fn new(catalogue: &Catalogue) -> Self {
         let protected = |server: &gateway_core::resource::ServerName| {
             let uri = catalogue.resource_of(server);
             let (scheme, rest) = uri.as_str().split_once("://")?;
@@ -92,13 +90,12 @@ impl Verifier {
                 resource: Resource { uri, scope: Scope::Server(server.clone()), compares_headers: false },
             })
         };
-        Ok(Self {
+        Self {
             issuer: catalogue.issuer().to_string(),
-            keys: KeySet::parse(jwks.to_string().as_bytes())?,
             resources: catalogue.servers().filter_map(protected).collect(),
             names: ClaimNames::default(),
             cache: Mutex::default(),
-        })
+        }
     }
 
     /// The resource that is meant. Where a proxy says it in both ways they must agree: one of the two may come from the
@@ -128,29 +125,39 @@ impl Verifier {
         self.resources.iter().find(is_meant).map(|it| &it.resource)
     }
 
-    /// The token, if we did sign it.
-    fn authentic(&self, text: &str) -> Result<Arc<Known>, JwtError> {
+    /// The token, if one of the keys `in_use` did sign it.
+    fn authentic(&self, text: &str, in_use: &Arc<InUse>) -> Result<Arc<Known>, JwtError> {
         let hash: [u8; 32] = Sha256::digest(text).into();
-        if let Some(known) = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&hash) {
+        if let Some(known) = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&hash, in_use) {
             return Ok(known);
         }
         let unverified = Unverified::parse(Compact::parse(text)?, TokenType::AccessToken)?;
-        let token = Arc::new(unverified.authenticate(&self.keys, &self.names, &PureRust)?);
+        let token = Arc::new(unverified.authenticate(&in_use.keys, &self.names, &PureRust)?);
         let headers = identity_headers::of(token.facts().identity(), token.facts().scopes());
         let known = Arc::new(Known { token, headers });
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(hash, Arc::clone(&known));
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).keep(hash, Arc::clone(&known), in_use);
         Ok(known)
     }
 }
 
 impl Cache {
-    fn get(&mut self, hash: &[u8; 32]) -> Option<Arc<Known>> {
+    fn get(&mut self, hash: &[u8; 32], in_use: &Arc<InUse>) -> Option<Arc<Known>> {
+        if !self.keys.as_ref().is_some_and(|keys| Arc::ptr_eq(keys, in_use)) {
+            *self = Self { keys: Some(Arc::clone(in_use)), ..Self::default() };
+        }
         if let Some(known) = self.young.get(hash) {
             return Some(Arc::clone(known));
         }
         let known = self.old.remove(hash)?;
         self.insert(*hash, Arc::clone(&known));
         Some(known)
+    }
+
+    /// Keeps a token that was checked with the keys `in_use`, unless they have changed meanwhile.
+    fn keep(&mut self, hash: [u8; 32], known: Arc<Known>, in_use: &Arc<InUse>) {
+        if self.keys.as_ref().is_some_and(|keys| Arc::ptr_eq(keys, in_use)) {
+            self.insert(hash, known);
+        }
     }
 
     fn insert(&mut self, hash: [u8; 32], known: Arc<Known>) {
@@ -179,7 +186,10 @@ pub fn verify(deps: &Deps, asked: Asked<'_>, authorization: Authorization<'_>) -
         now: deps.now(),
         leeway: LEEWAY,
     };
-    let known = deps.verifier.authentic(token).map_err(|why| Reply::invalid_token(resource, why))?;
+    let known = deps
+        .verifier
+        .authentic(token, &deps.keys.in_use())
+        .map_err(|why| Reply::invalid_token(resource, why))?;
     known.token.verify(expected).map_err(|why| Reply::invalid_token(resource, why))?;
     if !deps.store.live().is_current() {
         return Err(Reply::cannot_decide_yet());
@@ -191,6 +201,21 @@ pub fn verify(deps: &Deps, asked: Asked<'_>, authorization: Authorization<'_>) -
         return Err(Reply::insufficient_scope(resource, &resource.scope));
     }
     Ok(known)
+}
+
+/// The access token that `text` is, if this service issued it for one of `audiences` and it is good now: neither expired
+/// nor revoked.
+pub(super) fn living(deps: &Deps, text: &str, audiences: &[String]) -> Option<Arc<Authentic>> {
+    let known = deps.verifier.authentic(text, &deps.keys.in_use()).ok()?;
+    let expected = Expectations {
+        issuer: &deps.verifier.issuer,
+        audience: Audience::OneOf(audiences),
+        now: deps.now(),
+        leeway: LEEWAY,
+    };
+    known.token.verify(expected).ok()?;
+    let is_good = deps.now() < known.token.facts().expiry() && !is_revoked(deps, &known.token);
+    is_good.then(|| Arc::clone(&known.token))
 }
 
 fn is_revoked(deps: &Deps, token: &Authentic) -> bool {

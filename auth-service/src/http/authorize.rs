@@ -2,14 +2,17 @@
 //!
 //! The request stays in the query string from the first page to the last. Forms post to the same address.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 use super::form::Form;
+use super::limits::{self, ClientAddress};
 use super::{cookie, error, origin, page};
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::parameters::Parameters;
@@ -18,6 +21,7 @@ use crate::flow::Deps;
 use crate::flow::authorize::{AuthorizationRequest, AuthorizeError, Untrusted};
 use crate::flow::consent::{self, Answer, ConsentError, Step};
 use crate::flow::sign_in::{self, Credentials};
+use crate::limits::{Door, TooMany};
 
 /// Shows the page that comes next: signing in, or the question.
 pub(super) async fn get(State(deps): State<Arc<Deps>>, headers: HeaderMap, uri: Uri) -> Response {
@@ -36,6 +40,7 @@ async fn show(deps: &Deps, headers: &HeaderMap, uri: &Uri) -> Result<Response, A
 /// Takes a form from one of the pages.
 pub(super) async fn post(
     State(deps): State<Arc<Deps>>,
+    Extension(ClientAddress(address)): Extension<ClientAddress>,
     headers: HeaderMap,
     uri: Uri,
     form: Result<Form, ApiError>,
@@ -49,7 +54,10 @@ pub(super) async fn post(
         Err(error) => return refused(error),
     };
     match form.get("action") {
-        Ok(Some("sign-in")) => signed_in(&deps, &headers, &uri, &request, &form).await,
+        Ok(Some("sign-in")) => match may_try(&deps, address, &form) {
+            Ok(()) => signed_in(&deps, &headers, &uri, &request, &form).await,
+            Err(error) => page::too_many(error),
+        },
         Ok(Some("sign-out")) => signed_out(&deps, &headers, &uri).await,
         Ok(Some("approve")) => answered(&deps, &headers, request, answer(&form, true)).await,
         Ok(Some("deny")) => answered(&deps, &headers, request, answer(&form, false)).await,
@@ -62,6 +70,12 @@ async fn request(deps: &Deps, uri: &Uri) -> Result<AuthorizationRequest, Authori
     let parameters = Parameters::parse(query.as_bytes());
     let parameters = parameters.map_err(|_| AuthorizeError::Untrusted(Untrusted::Malformed))?;
     AuthorizationRequest::read(deps, &parameters).await
+}
+
+/// Passwords are counted for each address and for each name, whoever types it: guessing is slow from many places too.
+fn may_try(deps: &Deps, address: IpAddr, form: &Parameters) -> Result<(), TooMany> {
+    limits::count(deps, Door::SignIn, address)?;
+    deps.limits.user(form.get("username").ok().flatten().unwrap_or_default())
 }
 
 async fn signed_in(

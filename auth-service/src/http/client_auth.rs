@@ -16,8 +16,14 @@ use crate::flow::token::{ClientCredentials, authenticate};
 
 const FAILED: Refusal = Refusal::new(ErrorCode::InvalidClient, "client authentication failed");
 
-/// The client that a token request proves to come from.
+/// The client that a token request proves to come from, unless it asks too often.
 pub(super) async fn client(deps: &Deps, headers: &HeaderMap, form: &Parameters) -> Result<Client, ApiError> {
+    let client = proven(deps, headers, form).await?;
+    deps.limits.client(&client.id)?;
+    Ok(client)
+}
+
+async fn proven(deps: &Deps, headers: &HeaderMap, form: &Parameters) -> Result<Client, ApiError> {
     let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
     match (authorizations.next(), authorizations.next()) {
         (None, _) => {

@@ -1,4 +1,4 @@
-//! Errors as JSON (RFC 6749 §5.2, RFC 7591 §3.2.2). What went wrong inside is logged here, once, and not sent.
+//! Errors as JSON (RFC 6749 §5.2, RFC 6750 §3, RFC 7591 §3.2.2). What went wrong inside is logged here, once, and not sent.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::audit;
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::flow::error::{Cause, FlowError};
+use crate::limits::TooMany;
 
 /// An error that goes to a client.
 #[derive(Debug)]
@@ -16,10 +17,20 @@ pub(super) enum ApiError {
     Refused(Refusal),
     /// `invalid_client` after HTTP Basic was tried: the answer must say so (RFC 6749 §5.2).
     BasicRefused(Refusal),
+    /// Nothing was sent that could be a bearer token: the challenge has no error code then (RFC 6750 §3.1).
+    NoToken,
     /// A body of more than [`super::form::MAX_BODY`] bytes.
     TooLarge,
+    /// Asked too often.
+    TooMany(TooMany),
     /// Something inside failed.
     Internal(Cause),
+}
+
+impl From<TooMany> for ApiError {
+    fn from(error: TooMany) -> Self {
+        Self::TooMany(error)
+    }
 }
 
 impl From<Refusal> for ApiError {
@@ -46,17 +57,26 @@ impl From<FlowError> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match self {
-            Self::Refused(refusal) => oauth(status_of(refusal.code), refusal),
-            Self::BasicRefused(refusal) => {
-                let mut response = oauth(status_of(refusal.code), refusal);
-                let challenge = HeaderValue::from_static("Basic realm=\"token\"");
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-                response
+            Self::Refused(refusal) => match challenge_of(refusal.code) {
+                Some(challenge) => challenged(refusal, challenge),
+                None => oauth(status_of(refusal.code), refusal),
+            },
+            Self::BasicRefused(refusal) => challenged(refusal, "Basic realm=\"token\""),
+            Self::NoToken => {
+                let description = "the registration access token is missing";
+                let refusal = Refusal::new(ErrorCode::InvalidToken, description);
+                challenged(refusal, "Bearer realm=\"registration\"")
             }
             Self::TooLarge => oauth(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 Refusal::new(ErrorCode::InvalidRequest, "the body is too large"),
             ),
+            Self::TooMany(error) => {
+                let description = "too many requests; Retry-After says when to try again";
+                let refusal = Refusal::new(ErrorCode::TemporarilyUnavailable, description);
+                let retry = [(header::RETRY_AFTER, error.seconds.to_string())];
+                (retry, oauth(StatusCode::TOO_MANY_REQUESTS, refusal)).into_response()
+            }
             Self::Internal(cause) => {
                 log(&cause);
                 let refusal = Refusal::new(ErrorCode::TemporarilyUnavailable, "try again later");
@@ -76,9 +96,25 @@ fn oauth(status: StatusCode, refusal: Refusal) -> Response {
     (status, super::middleware::no_store(), Json(body)).into_response()
 }
 
+fn challenged(refusal: Refusal, challenge: &'static str) -> Response {
+    let mut response = oauth(status_of(refusal.code), refusal);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    response
+}
+
+/// What an answer to a bearer token that is not good must say (RFC 6750 §3).
+fn challenge_of(code: ErrorCode) -> Option<&'static str> {
+    let challenges = [
+        (ErrorCode::InvalidToken, "Bearer realm=\"registration\", error=\"invalid_token\""),
+        (ErrorCode::InsufficientScope, "Bearer realm=\"registration\", error=\"insufficient_scope\""),
+    ];
+    challenges.into_iter().find_map(|(its_code, challenge)| (its_code == code).then_some(challenge))
+}
+
 const fn status_of(code: ErrorCode) -> StatusCode {
     match code {
-        ErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
+        ErrorCode::InvalidClient | ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
+        ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
         ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::AccessDenied
         | ErrorCode::ConsentRequired

@@ -15,6 +15,10 @@ pub(super) const MAX_BODY: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Form(pub(super) Parameters);
 
+/// The parameters of a request that has them in its body only, each of them once.
+#[derive(Debug)]
+pub(super) struct StrictForm(pub(super) Parameters);
+
 /// The bytes of an `application/json` body.
 #[derive(Debug)]
 pub(super) struct JsonBody(pub(super) Bytes);
@@ -32,6 +36,22 @@ impl<S: Sync> FromRequest<S> for Form {
         }
         let bytes = read(request.into_body()).await?;
         Parameters::parse(&bytes).map(Self).map_err(|_| invalid("the body is not a well-formed form"))
+    }
+}
+
+impl<S: Sync> FromRequest<S> for StrictForm {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if request.uri().query().is_some_and(|query| !query.is_empty()) {
+            // Queries end up in logs (RFC 6749 §2.3.1).
+            return Err(invalid("parameters belong into the body"));
+        }
+        let Form(form) = Form::from_request(request, state).await?;
+        if form.has_repeated() {
+            return Err(invalid("a parameter is repeated"));
+        }
+        Ok(Self(form))
     }
 }
 

@@ -31,6 +31,10 @@ pub(super) async fn authorization_server(State(deps): State<Arc<Deps>>) -> Respo
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "revocation_endpoint": format!("{issuer}/revoke"),
+        "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "introspection_endpoint": format!("{issuer}/introspect"),
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
     });
@@ -52,5 +56,5 @@ pub(super) async fn protected_resource(State(deps): State<Arc<Deps>>, Path(name)
 
 /// `GET /jwks.json` (RFC 7517 §5).
 pub(super) async fn jwks(State(deps): State<Arc<Deps>>) -> Response {
-    (CACHE, Json(deps.keys.jwks())).into_response()
+    (CACHE, Json(deps.keys.in_use().jwks())).into_response()
 }

@@ -4,8 +4,10 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -18,6 +20,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::error::ApiError;
 use crate::audit;
 use crate::flow::Deps;
+use crate::metrics;
 
 /// Longest path and query, in bytes. A `state` of 8 KiB fits.
 const MAX_URI: usize = 16 * 1024;
@@ -80,8 +83,12 @@ async fn within_request(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
     let id = id.unwrap_or("-").to_owned();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
     audit::within(id.clone(), async {
+        let began = Instant::now();
         let response = next.run(request).await;
+        let route = route.as_deref().unwrap_or("none");
+        metrics::answered(route, &method, response.status(), began.elapsed());
         tracing::debug!(%method, path, status = response.status().as_u16(), request_id = id, "answered");
         response
     })

@@ -13,6 +13,7 @@ use crate::domain::redirect_uri::{RedirectKind, RedirectUri};
 use crate::domain::secret::Digest;
 use crate::flow::authorize::{AuthorizationRequest, Untrusted};
 use crate::flow::consent::Question;
+use crate::limits::TooMany;
 
 /// The one style sheet, inline in every page and allowed by its hash.
 const STYLE: &str = include_str!("../../templates/style.css");
@@ -108,6 +109,14 @@ pub(super) fn forbidden() -> Response {
 pub(super) fn unavailable() -> Response {
     let text = "The service cannot answer at the moment.";
     message(StatusCode::SERVICE_UNAVAILABLE, "Try again in a minute", text, "Nothing was approved.")
+}
+
+/// Asked too often.
+pub(super) fn too_many(error: TooMany) -> Response {
+    let hint = format!("Try again in {} seconds.", error.seconds);
+    let text = "Too many requests came from here in a short time.";
+    let page = message(StatusCode::TOO_MANY_REQUESTS, "One moment, please", text, &hint);
+    ([(header::RETRY_AFTER, error.seconds.to_string())], page).into_response()
 }
 
 fn message(status: StatusCode, title: &str, text: &str, hint: &str) -> Response {

@@ -11,21 +11,24 @@ use serde::Serialize;
 use super::error::ApiError;
 use super::form::JsonBody;
 use super::middleware::no_store;
+use crate::domain::client::ClientAuthentication;
 use crate::domain::metadata::ClientMetadata;
 use crate::domain::redirect_uri::RedirectUri;
 use crate::domain::secret::Secret;
 use crate::flow::Deps;
 use crate::flow::register::{Registered, register};
 
-/// What was stored (RFC 7591 §3.2.1). A member without a value is left out: `null` breaks clients.
+/// What is stored (RFC 7591 §3.2.1, RFC 7592 §3). A member without a value is left out: `null` breaks clients.
 #[derive(Serialize)]
-struct Registration<'a> {
+pub(super) struct ClientInformation<'a> {
     client_id: &'a str,
     client_id_issued_at: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret_expires_at: Option<u64>,
+    registration_client_uri: String,
+    registration_access_token: &'a str,
     redirect_uris: Vec<&'a str>,
     token_endpoint_auth_method: &'static str,
     grant_types: &'static [&'static str],
@@ -48,19 +51,23 @@ pub(super) async fn post(
 ) -> Result<Response, ApiError> {
     let metadata = ClientMetadata::parse(&body)?;
     let registered = register(&deps, metadata).await?;
-    Ok((StatusCode::CREATED, no_store(), Json(Registration::from(&registered))).into_response())
+    let body = ClientInformation::of(&registered, deps.catalogue.issuer().as_str());
+    Ok((StatusCode::CREATED, no_store(), Json(body)).into_response())
 }
 
-impl<'a> From<&'a Registered> for Registration<'a> {
-    fn from(registered: &'a Registered) -> Self {
-        let Registered { client, secret } = registered;
+impl<'a> ClientInformation<'a> {
+    /// What a client of the server at `issuer` is told about itself.
+    pub(super) fn of(registered: &'a Registered, issuer: &str) -> Self {
+        let Registered { client, secret, token } = registered;
         let profile = &client.profile;
         let expiry = client.expires_at.map_or(0, gateway_core::time::UnixTime::as_secs);
         Self {
             client_id: client.id.as_str(),
             client_id_issued_at: client.issued_at.as_secs(),
             client_secret: secret.as_ref().map(Secret::expose),
-            client_secret_expires_at: secret.as_ref().map(|_| expiry),
+            client_secret_expires_at: (client.authentication != ClientAuthentication::None).then_some(expiry),
+            registration_client_uri: format!("{issuer}/register/{}", client.id),
+            registration_access_token: token.expose(),
             redirect_uris: profile.redirect_uris.iter().map(RedirectUri::as_str).collect(),
             token_endpoint_auth_method: client.authentication.name(),
             grant_types: if profile.refreshes {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::client_auth;
 use super::error::ApiError;
-use super::form::Form;
+use super::form::StrictForm;
 use super::middleware::no_store;
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::refresh::RefreshToken;
@@ -33,18 +33,9 @@ struct TokenResponse<'a> {
 /// Issues tokens.
 pub(super) async fn post(
     State(deps): State<Arc<Deps>>,
-    uri: Uri,
     headers: HeaderMap,
-    Form(form): Form,
+    StrictForm(form): StrictForm,
 ) -> Result<Response, ApiError> {
-    let invalid = |description| Refusal::new(ErrorCode::InvalidRequest, description);
-    if uri.query().is_some_and(|query| !query.is_empty()) {
-        // Queries end up in logs (RFC 6749 §2.3.1).
-        return Err(invalid("parameters belong into the body").into());
-    }
-    if form.has_repeated() {
-        return Err(invalid("a parameter is repeated").into());
-    }
     let client = client_auth::client(&deps, &headers, &form).await?;
     let issued = match TokenRequest::read(&form)? {
         TokenRequest::AuthorizationCode(request) => exchange_code(&deps, &client, &request).await?,

@@ -7,9 +7,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use gateway_core::bearer::Authorization;
 use gateway_core::reply::Reply;
 
+use super::bearer::authorization;
 use crate::flow::Deps;
 use crate::flow::verify::{Asked, verify};
 
@@ -49,15 +49,6 @@ fn only<'a>(
     match (values.next(), values.next()) {
         (_, Some(_)) => Err(repeated),
         (value, None) => Ok(value.map(|value| value.to_str().unwrap_or_default())),
-    }
-}
-
-fn authorization(headers: &HeaderMap) -> Authorization<'_> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Authorization::None,
-        (Some(only), None) => Authorization::read(only.as_bytes()),
-        (Some(_), Some(_)) => Authorization::Several,
     }
 }
 

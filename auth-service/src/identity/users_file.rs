@@ -1,11 +1,22 @@
 //! The users file: who may sign in, and what they may be granted.
 //!
 //! ```json
-//! { "users": [ { "username": "ada", "id": "x7…", "password": "$argon2id$…", "allowed_tools": ["time/*", "fetch/get"] } ] }
+//! {
+//!   "roles": { "clerk": ["time/*", "fetch/fetch"] },
+//!   "users": [
+//!     { "username": "ada", "id": "x7…", "password": "$argon2id$…", "roles": ["clerk"], "allowed_tools": ["git/git_log"] }
+//!   ]
+//! }
 //! ```
+//!
+//! A user may be granted what their roles and their own `allowed_tools` cover. One with `"disabled": true` is nobody, until
+//! that is taken away.
 //!
 //! A member that we do not know is a mistake and not ignored: it would be a rule that somebody believes in.
 
+pub mod edit;
+
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +25,7 @@ use gateway_core::scope::{Scope, ScopeSet};
 use serde::{Deserialize, Serialize};
 
 use super::password;
-use crate::data_dir::{self, DataDirError};
+use crate::data_dir::DataDirError;
 use crate::domain::secret::Digest;
 use crate::domain::user::{Subject, User};
 
@@ -36,6 +47,16 @@ pub enum UsersFileError {
     /// It is not JSON of the form above.
     #[error("{0}: {1}")]
     Malformed(PathBuf, serde_json::Error),
+    /// A role in it is not acceptable.
+    #[error("{path}: role \"{role}\": {problem}")]
+    Role {
+        /// The file.
+        path: PathBuf,
+        /// The role.
+        role: String,
+        /// What would be right.
+        problem: UserProblem,
+    },
     /// A user in it is not acceptable.
     #[error("{path}: user \"{username}\": {problem}")]
     User {
@@ -66,6 +87,9 @@ pub enum UserProblem {
     /// A pattern that we cannot read.
     #[error("allowed_tools: \"{0}\" is not *, server/* or server/tool")]
     Pattern(String),
+    /// A role that the file does not define.
+    #[error("roles: there is no role \"{0}\"")]
+    Role(String),
 }
 
 impl UsersFileError {
@@ -82,6 +106,8 @@ impl UsersFileError {
 #[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct RawFile {
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    roles: BTreeMap<String, Vec<String>>,
     users: Vec<RawUser>,
 }
 
@@ -91,8 +117,21 @@ struct RawUser {
     username: String,
     id: String,
     password: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<String>,
+    #[serde(default)]
     allowed_tools: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    disabled: bool,
 }
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it skips by reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// What each role covers.
+type Roles = BTreeMap<String, ScopeSet>;
 
 /// The users of one file, all of them acceptable.
 pub struct Accounts {
@@ -106,6 +145,10 @@ pub struct Account {
     pub user: User,
     /// The hash of their password.
     pub password: String,
+    /// The names of their roles.
+    pub roles: Vec<String>,
+    /// They are shut out, and nobody as long as they are.
+    pub is_disabled: bool,
 }
 
 impl Accounts {
@@ -114,13 +157,17 @@ impl Accounts {
     /// # Errors
     /// [`UsersFileError`].
     pub fn read(path: &Path) -> Result<Self, UsersFileError> {
-        let raw = read_raw(path)?;
+        Self::parse(read_raw(path)?, path)
+    }
+
+    fn parse(raw: RawFile, path: &Path) -> Result<Self, UsersFileError> {
+        let roles = roles(&raw.roles, path)?;
         let mut accounts: Vec<Account> = Vec::with_capacity(raw.users.len());
         for raw in raw.users {
             let username = raw.username.clone();
             let wrong =
                 |problem| UsersFileError::User { path: path.to_owned(), username: username.clone(), problem };
-            let account = Account::try_from(raw).map_err(wrong)?;
+            let account = Account::parse(raw, &roles).map_err(wrong)?;
             let is_twin = |other: &Account| {
                 other.user.username == account.user.username || other.user.subject == account.user.subject
             };
@@ -129,20 +176,30 @@ impl Accounts {
             }
             accounts.push(account);
         }
-        let subjects = accounts.iter().map(|account| account.user.subject.clone()).collect();
+        let subjects = accounts.iter().filter(|account| !account.is_disabled);
+        let subjects = subjects.map(|account| account.user.subject.clone()).collect();
         Ok(Self { all: accounts, subjects })
     }
 
-    /// The user with this name.
+    /// The user with this name; a disabled one is nobody.
     #[must_use]
     pub fn named(&self, username: &str) -> Option<&Account> {
-        self.all.iter().find(|account| account.user.username == username)
+        self.enabled().find(|account| account.user.username == username)
     }
 
-    /// The user with this subject.
+    /// The user with this subject; a disabled one is nobody.
     #[must_use]
     pub fn with_subject(&self, subject: &Subject) -> Option<&Account> {
-        self.all.iter().find(|account| account.user.subject == *subject)
+        self.enabled().find(|account| account.user.subject == *subject)
+    }
+
+    fn enabled(&self) -> impl Iterator<Item = &Account> {
+        self.all.iter().filter(|account| !account.is_disabled)
+    }
+
+    /// All users, disabled ones too, in the order of the file.
+    pub fn all(&self) -> impl Iterator<Item = &Account> {
+        self.all.iter()
     }
 
     /// The names, in the order of the file.
@@ -150,7 +207,7 @@ impl Accounts {
         self.all.iter().map(|account| account.user.username.as_str())
     }
 
-    /// The subjects, in the order of the file.
+    /// The subjects of all who are not disabled, in the order of the file.
     #[must_use]
     pub const fn subjects(&self) -> &Arc<[Subject]> {
         &self.subjects
@@ -171,10 +228,8 @@ impl std::fmt::Debug for Account {
     }
 }
 
-impl TryFrom<RawUser> for Account {
-    type Error = UserProblem;
-
-    fn try_from(raw: RawUser) -> Result<Self, UserProblem> {
+impl Account {
+    fn parse(raw: RawUser, roles: &Roles) -> Result<Self, UserProblem> {
         let length = raw.username.chars().count();
         if !(1..=64).contains(&length) || raw.username.chars().any(char::is_control) {
             return Err(UserProblem::Username);
@@ -186,13 +241,27 @@ impl TryFrom<RawUser> for Account {
         if !password::is_hash(&raw.password) {
             return Err(UserProblem::Password);
         }
-        let allowed =
-            raw.allowed_tools.iter().map(|pattern| scope_of(pattern)).collect::<Result<ScopeSet, _>>()?;
+        let of_role = |role: &String| roles.get(role).ok_or_else(|| UserProblem::Role(role.clone()));
+        let of_roles = raw.roles.iter().map(of_role).collect::<Result<Vec<_>, _>>()?;
+        let own = scopes_of(&raw.allowed_tools)?;
+        let allowed = of_roles.into_iter().chain([&own]).flat_map(ScopeSet::iter).cloned().collect();
         let credential = Digest::of(raw.password.as_bytes());
         let user =
             User { subject: Subject::new(PROVIDER, &raw.id), username: raw.username, allowed, credential };
-        Ok(Self { user, password: raw.password })
+        Ok(Self { user, password: raw.password, roles: raw.roles, is_disabled: raw.disabled })
     }
+}
+
+fn roles(raw: &BTreeMap<String, Vec<String>>, path: &Path) -> Result<Roles, UsersFileError> {
+    let read = |(role, patterns): (&String, &Vec<String>)| match scopes_of(patterns) {
+        Ok(scopes) => Ok((role.clone(), scopes)),
+        Err(problem) => Err(UsersFileError::Role { path: path.to_owned(), role: role.clone(), problem }),
+    };
+    raw.iter().map(read).collect()
+}
+
+fn scopes_of(patterns: &[String]) -> Result<ScopeSet, UserProblem> {
+    patterns.iter().map(|pattern| scope_of(pattern)).collect()
 }
 
 /// `*` → `mcp`, `time/*` → `mcp:time`, `time/now` → `mcp:time:now`.
@@ -207,45 +276,6 @@ fn scope_of(pattern: &str) -> Result<Scope, UserProblem> {
             Ok(Scope::Tool(server.parse().map_err(|_| wrong())?, tool.parse().map_err(|_| wrong())?))
         }
     }
-}
-
-/// A user to be added, with the hash of their password.
-#[derive(Debug)]
-pub struct NewUser<'a> {
-    /// The name.
-    pub username: &'a str,
-    /// A random id that no user had before.
-    pub id: &'a str,
-    /// The hash.
-    pub password: &'a str,
-}
-
-/// Creates the file with one user who may use everything. Readable by its owner only.
-///
-/// # Errors
-/// [`UsersFileError::Unwritable`], also when the file is there by now: it is never overwritten.
-pub fn create(path: &Path, user: &NewUser<'_>) -> Result<(), UsersFileError> {
-    let raw = RawFile {
-        users: vec![RawUser {
-            username: user.username.to_owned(),
-            id: user.id.to_owned(),
-            password: user.password.to_owned(),
-            allowed_tools: vec!["*".to_owned()],
-        }],
-    };
-    Ok(data_dir::create_private(path, &to_json(&raw, path)?)?)
-}
-
-/// Gives the user named `username` another password hash; `false` when there is no such user.
-///
-/// # Errors
-/// [`UsersFileError`].
-pub fn set_password(path: &Path, username: &str, hash: &str) -> Result<bool, UsersFileError> {
-    let mut raw = read_raw(path)?;
-    let Some(user) = raw.users.iter_mut().find(|user| user.username == username) else { return Ok(false) };
-    hash.clone_into(&mut user.password);
-    data_dir::replace_private(path, &to_json(&raw, path)?)?;
-    Ok(true)
 }
 
 fn read_raw(path: &Path) -> Result<RawFile, UsersFileError> {

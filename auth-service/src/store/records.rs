@@ -35,6 +35,8 @@ pub(super) struct ClientRecord {
     expires_at: Option<UnixTime>,
     secret_method: Option<String>,
     secret: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    registration: Option<String>,
     name: Option<String>,
     redirect_uris: Vec<String>,
     native: bool,
@@ -60,6 +62,7 @@ impl Recorded for Client {
             expires_at: self.expires_at,
             secret_method,
             secret,
+            registration: self.registration.as_ref().map(Digest::to_text),
             name: self.profile.name.clone(),
             redirect_uris: self.profile.redirect_uris.iter().map(ToString::to_string).collect(),
             native: self.profile.application_type == ApplicationType::Native,
@@ -82,12 +85,14 @@ impl Recorded for Client {
             }
             _ => return Err(BadRecord("secret")),
         };
+        let registration = |text: &str| Digest::from_text(text).ok_or(BadRecord("registration"));
         let uris = record.redirect_uris.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
         Ok(Self {
             id: ClientId::parse(&record.id).ok_or(BadRecord("id"))?,
             issued_at: record.issued_at,
             expires_at: record.expires_at,
             authentication,
+            registration: record.registration.as_deref().map(registration).transpose()?,
             profile: ClientProfile {
                 name: record.name,
                 redirect_uris: uris.map_err(|_| BadRecord("redirect_uris"))?,

@@ -9,12 +9,15 @@ use auth_service::domain::catalogue::Catalogue;
 use auth_service::flow::verify::Verifier;
 use auth_service::flow::{Deps, Ending, Lifetimes};
 use auth_service::identity::local::LocalUsers;
-use auth_service::keys::{self, SigningKeys};
+use auth_service::keys::{self, Rotation, SigningKeys};
+use auth_service::limits::{Limits, Rates};
+use auth_service::metrics::Metrics;
 use auth_service::store::embedded::EmbeddedStore;
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use gateway_core::jwt::Algorithm;
+use gateway_core::time::UnixTime;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use service_kit::clock::ManualClock;
@@ -44,6 +47,9 @@ pub(crate) const LIFETIMES: Lifetimes = Lifetimes {
     client: 7_776_000,
     session: 28_800,
 };
+
+pub(crate) const ROTATION: Rotation =
+    Rotation { algorithm: Algorithm::Es256, interval: 7_776_000, lead: 600 };
 
 /// `PASSWORD`, hashed with the least cost that argon2 allows: tests sign in by the hundred.
 pub(crate) const HASH: &str =
@@ -108,6 +114,15 @@ impl TestApp {
     }
 
     pub(crate) fn with(issuer: &str, servers: &[&str]) -> Self {
+        Self::build(issuer, servers, Rates::default())
+    }
+
+    /// The usual one, with limits.
+    pub(crate) fn limited(rates: Rates) -> Self {
+        Self::build(ISSUER, &["time", "fetch"], rates)
+    }
+
+    fn build(issuer: &str, servers: &[&str], rates: Rates) -> Self {
         LazyLock::force(&LOGS);
         let home = tempfile::tempdir().unwrap();
         write_users(home.path(), &[("ada", "a1", &["*"]), ("bob", "b2", &["time/now", "time/zones"])]);
@@ -115,9 +130,11 @@ impl TestApp {
         let rng = Arc::new(SequenceRng::default());
         let servers = servers.iter().map(|name| name.parse().unwrap()).collect();
         let catalogue = Catalogue::new(issuer.parse().unwrap(), servers).unwrap();
-        let keys = SigningKeys::load_or_generate(home.path(), Algorithm::Es256, rng.as_ref()).unwrap();
+        let keys = SigningKeys::open(home.path(), ROTATION, UnixTime::from_secs(NOW), rng.as_ref()).unwrap();
+        let catalogue = catalogue
+            .with_resource_servers("rs_time=time,rs_fetch=fetch,rs_both=fetch,rs_both=time".parse().unwrap());
         let deps = Arc::new(Deps {
-            verifier: Verifier::new(&catalogue, &keys.jwks()).unwrap(),
+            verifier: Verifier::new(&catalogue),
             catalogue,
             store: Arc::new(EmbeddedStore::open(&home.path().join(STORE_FILE), rng.as_ref()).unwrap()),
             identities: Arc::new(LocalUsers::new(&home.path().join("users.json"))),
@@ -126,6 +143,8 @@ impl TestApp {
             clock: Arc::clone(&clock) as _,
             rng,
             lifetimes: LIFETIMES,
+            limits: Limits::new(&rates, &(Arc::clone(&clock) as _)),
+            metrics: Metrics::of_process(),
             ending: Ending::default(),
         });
         Self {
@@ -174,6 +193,16 @@ impl TestApp {
         self.send(request.body(Body::from(metadata.to_owned())).unwrap()).await
     }
 
+    /// A request to the client configuration endpoint, with `token` as its bearer.
+    pub(crate) async fn manage(&self, method: Method, client: &str, token: &str, body: &str) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/register/{client}"))
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
     /// A public client with refresh tokens; gives its id.
     pub(crate) async fn public_client(&self) -> String {
         let metadata = format!(
@@ -191,13 +220,28 @@ impl TestApp {
     }
 
     pub(crate) async fn token(&self, form: &[(&str, &str)]) -> Answer {
-        self.send(form_request("/token", form).body(encoded(form)).unwrap()).await
+        self.post("/token", form).await
     }
 
     pub(crate) async fn token_with_basic(&self, credentials: &str, form: &[(&str, &str)]) -> Answer {
+        self.post_with_basic("/token", credentials, form).await
+    }
+
+    /// Posts a form.
+    pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        self.send(form_request(path, form).body(encoded(form)).unwrap()).await
+    }
+
+    /// Posts a form as the client `id:secret`.
+    pub(crate) async fn post_with_basic(
+        &self,
+        path: &str,
+        credentials: &str,
+        form: &[(&str, &str)],
+    ) -> Answer {
         use base64::Engine as _;
         let basic = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(credentials));
-        let request = form_request("/token", form).header(header::AUTHORIZATION, basic);
+        let request = form_request(path, form).header(header::AUTHORIZATION, basic);
         self.send(request.body(encoded(form)).unwrap()).await
     }
 }

@@ -1,7 +1,7 @@
 //! A browser, as far as the pages can tell: it keeps cookies, and submits the forms that it was shown.
 
 use axum::body::Body;
-use axum::http::{Request, header};
+use axum::http::{Request, StatusCode, header};
 use scraper::{Html, Selector};
 
 use crate::app::{Answer, CALLBACK, CHALLENGE, PASSWORD, TIME, TestApp, VERIFIER, encoded, form_request};
@@ -163,15 +163,35 @@ pub(crate) async fn connected(app: &TestApp) -> (String, String, String) {
 
 /// A claim of an access token, unverified.
 pub(crate) fn claim(token: &str, name: &str) -> String {
+    member(token.split('.').nth(1).unwrap(), name)
+}
+
+/// The id of the key that signed a token.
+pub(crate) fn kid(token: &str) -> String {
+    member(token.split('.').next().unwrap(), "kid")
+}
+
+fn member(part: &str, name: &str) -> String {
     use base64::Engine as _;
-    let payload = token.split('.').nth(1).unwrap();
-    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
-    let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap();
-    claims[name].as_str().unwrap().to_owned()
+    let part = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).unwrap();
+    let members: serde_json::Value = serde_json::from_slice(&part).unwrap();
+    members[name].as_str().unwrap().to_owned()
 }
 
 /// A code for `client`, approved by ada; the whole way through the pages.
 pub(crate) async fn code_for(app: &TestApp, client: &str) -> String {
     let address = authorize(&request_of(client));
     Browser::new(app).approve(&address, "ada").await.redirected("code")
+}
+
+/// Trades a refresh token of a public client.
+pub(crate) async fn refresh(app: &TestApp, client: &str, token: &str) -> Answer {
+    app.token(&[("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", client)]).await
+}
+
+/// What `/verify` says to an access token.
+pub(crate) async fn verified(app: &TestApp, token: &str) -> StatusCode {
+    let request = Request::get("/verify").header("x-original-url", TIME);
+    let request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    app.send(request.body(Body::empty()).unwrap()).await.status
 }

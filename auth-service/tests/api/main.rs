@@ -12,8 +12,12 @@
 mod app;
 mod authorize;
 mod browser;
+mod configuration;
 mod consent;
 mod internal;
+mod introspection;
+mod keys;
+mod limits;
 mod metadata;
 mod refresh;
 mod register;
@@ -22,4 +26,5 @@ mod revoke;
 mod secrets;
 mod sign_in;
 mod token;
+mod token_revocation;
 mod verify;

@@ -26,10 +26,32 @@ async fn e_01_the_metadata_advertises_exactly_what_exists() {
             "response_modes_supported": ["query"],
             "grant_types_supported": ["authorization_code", "refresh_token"],
             "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+            "revocation_endpoint": "https://gw.example/revoke",
+            "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+            "introspection_endpoint": "https://gw.example/introspect",
+            "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
         })
     );
+}
+
+#[tokio::test]
+async fn e_01_every_advertised_endpoint_answers() {
+    let app = TestApp::new();
+    let metadata = app.get(SERVER).await.json();
+    let addresses = metadata
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(name, _)| name.ends_with("_endpoint") || name.as_str() == "jwks_uri");
+    let mut count = 0;
+    for (name, address) in addresses {
+        let path = address.as_str().unwrap().strip_prefix(ISSUER).unwrap();
+        assert_ne!(app.get(path).await.status, StatusCode::NOT_FOUND, "{name}");
+        count += 1;
+    }
+    assert_eq!(count, 6);
 }
 
 #[tokio::test]
@@ -93,7 +115,7 @@ async fn e_04_the_key_set_has_public_parts_only() {
 #[tokio::test]
 async fn c_10_browser_clients_may_read_what_is_for_clients_without_credentials() {
     let app = TestApp::new();
-    for path in [SERVER, RESOURCE, "/jwks.json", "/register", "/token"] {
+    for path in [SERVER, RESOURCE, "/jwks.json", "/register", "/register/x", "/token", "/revoke"] {
         let request = Request::options(path)
             .header("origin", "https://inspector.example")
             .header("access-control-request-method", "POST")
@@ -101,6 +123,7 @@ async fn c_10_browser_clients_may_read_what_is_for_clients_without_credentials()
         let answer = app.send(request.body(Body::empty()).unwrap()).await;
         assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
         assert!(answer.header("access-control-allow-headers").contains("mcp-protocol-version"), "{path}");
+        assert!(answer.header("access-control-allow-methods").contains("PUT"), "{path}");
         assert_eq!(answer.header("access-control-allow-credentials"), "", "{path}");
     }
 }

@@ -24,13 +24,17 @@ async fn the_answer_is_what_is_stored_and_nothing_in_it_is_null() {
     assert_eq!(answer.status, StatusCode::CREATED);
     assert_eq!(answer.header("cache-control"), "no-store");
     let mut body = answer.json();
-    let id = body["client_id"].take();
-    assert!(id.as_str().unwrap().starts_with("client_"));
+    let id = body["client_id"].take().as_str().unwrap().to_owned();
+    assert!(id.starts_with("client_"));
+    let token = body["registration_access_token"].take();
+    assert!(token.as_str().unwrap().starts_with("mcp_registration_"));
     assert_eq!(
         body,
         json!({
             "client_id": null,
             "client_id_issued_at": NOW,
+            "registration_client_uri": format!("https://gw.example/register/{id}"),
+            "registration_access_token": null,
             "client_name": "My App",
             "redirect_uris": ["http://127.0.0.1:1/cb"],
             "token_endpoint_auth_method": "none",
@@ -142,16 +146,16 @@ async fn d_05_a_client_cannot_choose_what_is_ours_to_choose() {
     let answer = TestApp::new()
         .register(
             r#"{"redirect_uris":["https://a.example/"],"client_id":"admin","client_secret":"mine",
-                "registration_access_token":"t","client_id_issued_at":1,"scope":"root admin"}"#,
+                "registration_access_token":"t","registration_client_uri":"https://evil.example/","client_id_issued_at":1,"scope":"root admin"}"#,
         )
         .await
         .json();
     assert_ne!(answer["client_id"], "admin");
     assert_ne!(answer["client_secret"], "mine");
     assert_eq!(answer["client_id_issued_at"], NOW);
-    for absent in ["registration_access_token", "registration_client_uri", "scope"] {
-        assert_eq!(answer.get(absent), None, "{absent}");
-    }
+    assert_ne!(answer["registration_access_token"], "t");
+    assert_ne!(answer["registration_client_uri"], "https://evil.example/");
+    assert_eq!(answer.get("scope"), None);
 }
 
 #[tokio::test]
@@ -160,6 +164,23 @@ async fn d_07_equal_registrations_are_two_clients_with_two_secrets() {
     let (one, two) = (app.confidential_client().await, app.confidential_client().await);
     assert_ne!(one.0, two.0);
     assert_ne!(one.1, two.1);
+    let token = async || {
+        let answer = app.register(&with_uri("https://a.example/")).await.json();
+        answer["registration_access_token"].as_str().unwrap().to_owned()
+    };
+    assert_ne!(token().await, token().await);
+}
+
+#[tokio::test]
+async fn e_02_no_header_can_change_where_a_client_manages_itself() {
+    let request = Request::post("/register")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("host", "evil.example")
+        .header("x-forwarded-host", "evil.example");
+    let answer = TestApp::new().send(request.body(Body::from(with_uri("https://a.example/"))).unwrap()).await;
+    let answer = answer.json();
+    let id = answer["client_id"].as_str().unwrap();
+    assert_eq!(answer["registration_client_uri"], format!("https://gw.example/register/{id}"));
 }
 
 #[tokio::test]

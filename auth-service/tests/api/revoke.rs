@@ -6,13 +6,9 @@ use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::app::{NOW, TestApp, logs};
-use crate::browser::{Browser, authorize, claim, code_for, connected, exchange, request_of};
+use crate::browser::{Browser, authorize, claim, code_for, connected, exchange, refresh, request_of};
 
 const FEED: &str = "/internal/revocations";
-
-async fn refresh(app: &TestApp, client: &str, token: &str) -> crate::app::Answer {
-    app.token(&[("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", client)]).await
-}
 
 async fn ordered(app: &TestApp, order: &Value) -> Value {
     let answer = app.post_internal(FEED, &order.to_string()).await;

@@ -1,11 +1,11 @@
 //! J-07: what was handed out as a secret is found nowhere else: not in the logs (of all tests of this binary), not in
 //! the data directory.
 
-use axum::body::Body;
-use axum::http::{Request, StatusCode};
+use axum::http::{Method, StatusCode};
+use serde_json::json;
 
-use crate::app::{CALLBACK, PASSWORD, TIME, TestApp, VERIFIER, logs};
-use crate::browser::{Browser, authorize, request_of};
+use crate::app::{CALLBACK, PASSWORD, TestApp, VERIFIER, logs};
+use crate::browser::{Browser, authorize, request_of, verified};
 
 /// The whole flow, mistakes included; gives every secret that came up in it.
 async fn everything(app: &TestApp) -> Vec<String> {
@@ -32,17 +32,23 @@ async fn everything(app: &TestApp) -> Vec<String> {
     let refreshing =
         [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str()), ("client_id", &client)];
     let again = app.token(&refreshing).await.json();
-    let verify = Request::get("/verify").header("x-original-url", TIME);
-    let verify =
-        verify.header("authorization", format!("Bearer {}", issued["access_token"].as_str().unwrap()));
-    assert_eq!(app.send(verify.body(Body::empty()).unwrap()).await.status, StatusCode::OK);
+    assert_eq!(verified(app, issued["access_token"].as_str().unwrap()).await, StatusCode::OK);
     app.token(&exchange).await;
     app.token(&refreshing).await;
     app.token_with_basic(&format!("{id}:{secret}x"), &[("grant_type", "refresh_token")]).await;
+    let access = issued["access_token"].as_str().unwrap();
+    for token in [access, &refresh, "mistyped"] {
+        app.post_with_basic("/revoke", &format!("{id}:{secret}"), &[("token", token)]).await;
+        app.post("/revoke", &[("token", token), ("client_id", &client)]).await;
+        app.post_with_basic("/introspect", &format!("{id}:{secret}"), &[("token", token)]).await;
+    }
+    let registration = managed(app).await;
     let cookie = browser.cookie.clone().unwrap().split_once('=').unwrap().1.to_owned();
     let member = |json: &serde_json::Value, name: &str| json[name].as_str().unwrap().to_owned();
     vec![
         secret,
+        registration.0,
+        registration.1,
         PASSWORD.to_owned(),
         "mistyped".to_owned(),
         cookie,
@@ -56,6 +62,26 @@ async fn everything(app: &TestApp) -> Vec<String> {
     ]
 }
 
+/// A client that manages itself, mistakes included; gives its registration token and its secret.
+async fn managed(app: &TestApp) -> (String, String) {
+    let client = app.register(&json!({ "redirect_uris": [CALLBACK] }).to_string()).await.json();
+    let member = |name: &str| client[name].as_str().unwrap().to_owned();
+    let (id, token, secret) =
+        (member("client_id"), member("registration_access_token"), member("client_secret"));
+    let update = json!({ "client_id": id, "client_secret": secret, "redirect_uris": [CALLBACK] }).to_string();
+    app.manage(Method::PUT, "nobody", &token, &update).await;
+    for (method, token) in [
+        (Method::GET, token.clone()),
+        (Method::PUT, token.clone()),
+        (Method::PUT, format!("{token}x")),
+        (Method::DELETE, token.clone()),
+        (Method::DELETE, token.clone()),
+    ] {
+        app.manage(method, &id, &token, &update).await;
+    }
+    (token, secret)
+}
+
 #[tokio::test]
 async fn j_07_no_secret_is_in_the_logs_or_in_the_store() {
     let app = TestApp::new();
@@ -63,6 +89,9 @@ async fn j_07_no_secret_is_in_the_logs_or_in_the_store() {
     let logs = logs();
     for event in [
         "client_registered",
+        "client_updated",
+        "client_deleted",
+        "registration_access",
         "sign_in",
         "consent",
         "consent_forged",

@@ -1,6 +1,7 @@
 //! Signing in and out, and the cookie.
 
 use auth_service::identity::password::DECOY;
+use auth_service::identity::users_file::edit::{self, Change};
 use axum::http::StatusCode;
 
 use crate::app::{Answer, PASSWORD, TestApp};
@@ -140,7 +141,7 @@ async fn another_password_signs_out_the_browsers_of_the_old_one() {
     let mut browser = Browser::new(&app);
     browser.sign_in(&address, "ada").await;
     let path = app.home.path().join("users.json");
-    auth_service::identity::users_file::set_password(&path, "ada", DECOY).unwrap();
+    edit::change(&path, "ada", &Change::Password(DECOY.to_owned())).unwrap();
     assert!(text_of(&browser.open(&address).await).starts_with("Sign in"));
 }
 

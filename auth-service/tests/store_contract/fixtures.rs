@@ -32,6 +32,7 @@ pub(crate) fn client(id: &str, expires_at: Option<UnixTime>) -> Client {
         issued_at: T0,
         expires_at,
         authentication: ClientAuthentication::Secret { method: SecretMethod::Post, digest: digest("secret") },
+        registration: Some(digest("registration token")),
         profile: ClientProfile {
             name: Some("N\u{e4}me".to_owned()),
             redirect_uris: vec!["https://app.example/cb".parse().unwrap(), "cursor://x/cb".parse().unwrap()],

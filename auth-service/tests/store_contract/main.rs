@@ -7,6 +7,7 @@
     reason = "a helper that fails fails its test, and tests count with small numbers"
 )]
 
+mod clients;
 mod fixtures;
 mod redis;
 mod revocations;
@@ -17,8 +18,8 @@ use auth_service::domain::grant::{BrowserSignIn, PendingConsent};
 use auth_service::domain::user::Subject;
 use auth_service::store::embedded::EmbeddedStore;
 use auth_service::store::{
-    ClientStore as _, Redemption, RefreshStore as _, RevocationStore as _, Rotated, Rotation, Store,
-    StoreErrorKind,
+    ClientStore as _, LiveRefresh, Redemption, RefreshStore as _, RevocationStore as _, Rotated, Rotation,
+    Store, StoreErrorKind,
 };
 use gateway_core::time::UnixTime;
 use service_kit::random::SystemRng;
@@ -146,6 +147,21 @@ async fn looking_at_a_family_changes_nothing(store: &dyn Store) {
     assert_eq!(store.family(family(5), at(1099)).await.unwrap(), Some(access()), "it lives on with its use");
 }
 
+async fn only_the_live_token_of_a_family_is_live(store: &dyn Store) {
+    open_family(store, 60).await;
+    let live = async |name: &str, now| store.live_refresh(family(60), &digest(name), now).await.unwrap();
+    assert_eq!(live("r1", at(999)).await, Some(LiveRefresh { access: access(), expires_at: at(1000) }));
+    assert_eq!(live("r1", at(1000)).await, None, "expired");
+    assert_eq!(live("r2", T0).await, None, "not yet");
+    assert_eq!(store.live_refresh(family(99), &digest("r1"), T0).await.unwrap(), None, "no such family");
+    store.rotate_refresh(&rotation(60, "r1", "r2", at(10))).await.unwrap();
+    assert_eq!(live("r1", at(11)).await, None, "spent, even within the grace");
+    assert_eq!(live("r2", at(11)).await, Some(LiveRefresh { access: access(), expires_at: at(1010) }));
+    store.revoke_family(family(60), at(12)).await.unwrap();
+    assert_eq!(live("r2", at(12)).await, None);
+    store.purge(UnixTime::from_secs(9_000_000_000)).await.unwrap();
+}
+
 async fn c_25_a_family_expires_by_disuse_and_is_revoked_for_good(store: &dyn Store) {
     open_family(store, 6).await;
     let rotate = async |presented: &str, successor: &str, now| {
@@ -187,6 +203,9 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     revocations::many_revocations_come_in_bounded_batches(store.as_ref()).await;
     revocations::c_01_c_21_with_a_grant_the_access_tokens_that_came_from_it_die(store.as_ref()).await;
     revocations::c_24_who_is_cut_off_has_nothing_left_to_go_on_with(store.as_ref()).await;
+    clients::d_11_a_client_is_replaced_as_a_whole_by_who_has_its_token(store.as_ref()).await;
+    clients::d_13_with_a_client_everything_of_it_goes(store.as_ref()).await;
+    clients::d_13_a_client_that_is_used_while_it_is_deleted_stays_deleted(&store).await;
     clients_live_until_they_expire(store.as_ref()).await;
     sessions_live_until_they_expire_or_are_removed(store.as_ref()).await;
     a_consent_page_is_taken_once(&store).await;
@@ -194,6 +213,7 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     a_code_expires_and_a_spent_one_is_remembered_longer(store.as_ref()).await;
     c_20_to_c_22_a_family_has_one_live_token(store.as_ref()).await;
     looking_at_a_family_changes_nothing(store.as_ref()).await;
+    only_the_live_token_of_a_family_is_live(store.as_ref()).await;
     c_25_a_family_expires_by_disuse_and_is_revoked_for_good(store.as_ref()).await;
     a_purge_forgets_what_has_expired_and_nothing_else(store.as_ref()).await;
 }

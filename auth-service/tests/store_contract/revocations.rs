@@ -18,7 +18,7 @@ fn client_cut(now: UnixTime) -> Revocation {
     Revocation::of_client(client_id("c"), now)
 }
 
-async fn after(store: &dyn Store, cursor: Cursor, now: UnixTime) -> Vec<Revocation> {
+pub(crate) async fn after(store: &dyn Store, cursor: Cursor, now: UnixTime) -> Vec<Revocation> {
     let batch = store.revocations(Some(cursor), now).await.unwrap();
     assert!(!batch.is_snapshot && !batch.has_more);
     batch.entries

@@ -100,12 +100,12 @@ impl Facts {
 
     /// Only `iss`, of a payload that nobody has vouched for.
     pub(super) fn claimed_issuer(payload: &[u8]) -> Result<String, JwtError> {
-        let members = json::object::<Members<'_>>(payload).map_err(|_| JwtError::Claims)?;
+        let members = json::object_of_a_stranger::<Members<'_>>(payload).map_err(|_| JwtError::Claims)?;
         members.get("iss").ok().flatten().ok_or(JwtError::Claims)
     }
 
     fn read(payload: &[u8], names: &ClaimNames) -> Result<Option<Self>, serde_json::Error> {
-        let members: Members<'_> = json::object(payload)?;
+        let members: Members<'_> = json::object_of_a_stranger(payload)?;
         let text = |name: &str| members.get::<String>(name);
         let time = |name: &str| members.get::<UnixTime>(name);
         let (Some(issuer), Some(user), Some(expiry)) = (text("iss")?, text(&names.user)?, time("exp")?)

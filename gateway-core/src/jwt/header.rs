@@ -62,7 +62,7 @@ impl<'a> Unverified<'a> {
     /// # Errors
     /// One of the header's [`JwtError`]s; the claims have not been touched.
     pub fn parse(compact: Compact<'a>, expected: TokenType) -> Result<Self, JwtError> {
-        let raw: RawHeader = json::object(&compact.header()?).map_err(|_| JwtError::Header)?;
+        let raw: RawHeader = json::object_of_a_stranger(&compact.header()?).map_err(|_| JwtError::Header)?;
         let algorithm = raw.alg.parse()?;
         if raw.crit || raw.b64 || raw.zip || raw.enc {
             return Err(JwtError::Extension);

@@ -126,9 +126,13 @@ impl RawKeys {
             let endpoint = endpoint(self.cluster, self.authority, self.path, at)?;
             return Ok(KeySource::Fetched(endpoint, limits));
         };
-        let fetched = [&self.cluster, &self.path, &self.authority];
-        if fetched.iter().any(|member| member.is_some()) {
-            return Err(wrong(at, "expected either inline, or cluster and path"));
+        let is_fetched = [&self.cluster, &self.path, &self.authority].iter().any(|member| member.is_some());
+        let is_refreshed = self.refresh_seconds.or(self.max_age_seconds).is_some();
+        if is_fetched || is_refreshed {
+            return Err(wrong(
+                at,
+                "expected either inline alone, or cluster and path and how they are refreshed",
+            ));
         }
         let keys = KeySet::parse(inline.get().as_bytes());
         keys.map(KeySource::Inline).map_err(|error| wrong(format!("{at}.inline"), error))

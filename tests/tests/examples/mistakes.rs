@@ -38,6 +38,10 @@ const GOOD: &[Edit] = &[
     ("/issuers/0/jwks/refresh_seconds", "1"),
     ("/issuers/0/jwks/max_age_seconds", "604800"),
     ("/issuers/0/jwks/inline", "null"),
+    (
+        "/issuers/0/jwks",
+        r#"{ "inline": { "keys": [{ "kty": "EC", "crv": "P-256", "kid": "k", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" }] } }"#,
+    ),
     ("/issuers/0/jwks/authority", r#""id.example""#),
     ("/issuers/0/algorithms", r#"["ES256", "ES384", "EdDSA", "RS256", "RS384", "RS512", "PS256"]"#),
     ("/issuers/0/algorithms", "null"),
@@ -115,6 +119,10 @@ const BAD: &[Edit] = &[
     ("/issuers/0/jwks/inline", r#"{ "keys": [] }"#),
     ("/issuers/0/jwks", r#"{ "inline": { "keys": [] } }"#),
     ("/issuers/0/jwks", r#"{ "inline": "keys" }"#),
+    (
+        "/issuers/0/jwks",
+        r#"{ "inline": { "keys": [{ "kty": "EC", "crv": "P-256", "kid": "k", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" }] }, "refresh_seconds": 300 }"#,
+    ),
     ("/issuers/0/jwks/uri", r#""https://id.example/keys""#),
     ("/issuers/0/algorithms", "[]"),
     ("/issuers/0/algorithms", r#"["HS256"]"#),

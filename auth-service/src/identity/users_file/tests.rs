@@ -1,3 +1,4 @@
+use super::edit::{Change, NewUser};
 use super::*;
 
 fn read(users: &str) -> Result<Accounts, UsersFileError> {
@@ -39,9 +40,30 @@ fn a_mistake_names_its_user_and_what_would_be_right() {
 }
 
 #[test]
-fn a_rule_that_is_not_enforced_yet_is_refused_and_not_ignored() {
-    let error = read(&user_with(r#""allowed_tools":[],"roles":["admin"]"#)).unwrap_err().to_string();
-    assert!(error.contains("unknown field `roles`"), "{error}");
+fn a_rule_that_is_misspelt_is_refused_and_not_ignored() {
+    for member in [r#""allowed_tools":[],"role":["admin"]"#, r#""roles":["admin"],"allowed_tool":[]"#] {
+        let error = read(&user_with(member)).unwrap_err().to_string();
+        assert!(error.contains("unknown field"), "{error}");
+    }
+    let error = read(&user_with(r#""roles":["admin"]"#)).unwrap_err().to_string();
+    assert!(error.contains("user \"ada\": roles: there is no role \"admin\""), "{error}");
+    let bad_role = r#"{"roles":{"admin":["time"]},"users":[]}"#;
+    let error = read(bad_role).unwrap_err().to_string();
+    assert!(error.contains("role \"admin\"") && error.contains("server/tool"), "{error}");
+}
+
+#[test]
+fn roles_and_own_patterns_add_up_and_a_disabled_user_is_nobody() {
+    let users = r#"{"roles":{"clerk":["time/*","fetch/get"],"none":[]},"users":[
+        {"username":"ada","id":"a1","password":"HASH","roles":["clerk","none"],"allowed_tools":["git/log"]},
+        {"username":"bob","id":"b1","password":"HASH","roles":["clerk"],"disabled":true}]}"#;
+    let accounts = read(users).unwrap();
+    let ada = accounts.named("ada").unwrap();
+    assert_eq!(ada.user.allowed.to_string(), "mcp:time mcp:fetch:get mcp:git:log");
+    assert!(accounts.named("bob").is_none());
+    assert!(accounts.with_subject(&Subject::new(PROVIDER, "b1")).is_none());
+    assert_eq!(accounts.subjects().len(), 1);
+    assert_eq!(accounts.names().collect::<Vec<_>>(), ["ada", "bob"], "whoever lists users sees both");
 }
 
 #[test]
@@ -52,16 +74,38 @@ fn two_users_can_always_be_told_apart() {
     assert!(read(twins).unwrap_err().to_string().contains("user \"bob\": username and id must be unique"));
 }
 
+fn new_user(name: &str, id: &str) -> NewUser {
+    let text = |text: &str| text.to_owned();
+    NewUser { username: text(name), id: text(id), password: text(password::DECOY), ..NewUser::default() }
+}
+
 #[test]
-fn a_new_password_changes_nothing_else() {
+fn a_change_touches_one_user_and_an_unacceptable_one_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("users.json");
-    create(&path, &NewUser { username: "ada", id: "a1", password: password::DECOY }).unwrap();
+    edit::create(&path, NewUser { allowed_tools: vec!["*".to_owned()], ..new_user("ada", "a1") }).unwrap();
+    edit::add(&path, new_user("bob", "b1")).unwrap();
     let other = password::DECOY.replace("m=19456", "m=8192");
-    assert!(set_password(&path, "ada", &other).unwrap());
-    assert!(!set_password(&path, "bob", &other).unwrap());
+    assert!(edit::change(&path, "ada", &Change::Password(other.clone())).unwrap());
+    assert!(!edit::change(&path, "eve", &Change::Password(other.clone())).unwrap());
+    let before = std::fs::read(&path).unwrap();
+    let unacceptable = [
+        new_user("bob", "b2"),
+        NewUser { roles: vec!["none".to_owned()], ..new_user("eve", "e1") },
+        NewUser { allowed_tools: vec!["time".to_owned()], ..new_user("eve", "e1") },
+    ];
+    for user in unacceptable {
+        assert!(edit::add(&path, user).is_err());
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), before);
     let accounts = Accounts::read(&path).unwrap();
     assert_eq!(accounts.named("ada").unwrap().password, other);
     assert_eq!(accounts.named("ada").unwrap().user.allowed.to_string(), "mcp");
-    assert!(create(&path, &NewUser { username: "eve", id: "e", password: password::DECOY }).is_err());
+    assert!(edit::create(&path, new_user("eve", "e")).is_err(), "never overwritten");
+
+    assert!(edit::change(&path, "bob", &Change::Disabled(true)).unwrap());
+    assert!(Accounts::read(&path).unwrap().named("bob").is_none());
+    assert!(edit::change(&path, "bob", &Change::Disabled(false)).unwrap());
+    assert!(edit::change(&path, "bob", &Change::Removed).unwrap());
+    assert_eq!(Accounts::read(&path).unwrap().names().collect::<Vec<_>>(), ["ada"]);
 }

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use gateway_core::time::UnixTime;
 
 use super::super::records::Family;
-use super::super::{RefreshStore, Rotated, Rotation, StoreError};
+use super::super::{LiveRefresh, RefreshStore, Rotated, Rotation, StoreError};
 use super::table::{self, Change, Kind, Stored};
 use super::{EmbeddedStore, revocations};
 use crate::domain::grant::{Access, FamilyId};
+use crate::domain::secret::Digest;
 
 #[async_trait]
 impl RefreshStore for EmbeddedStore {
@@ -15,6 +16,24 @@ impl RefreshStore for EmbeddedStore {
         self.read(move |transaction| {
             let stored = table::read::<Family>(transaction, Kind::Family, family.as_bytes())?;
             Ok(stored.and_then(|stored| stored.live(now)).map(|family| family.access))
+        })
+        .await
+    }
+
+    async fn live_refresh(
+        &self,
+        family: FamilyId,
+        presented: &Digest,
+        now: UnixTime,
+    ) -> Result<Option<LiveRefresh>, StoreError> {
+        let presented = *presented;
+        self.read(move |transaction| {
+            let Some(stored) = table::read::<Family>(transaction, Kind::Family, family.as_bytes())? else {
+                return Ok(None);
+            };
+            let expires_at = stored.expires_at;
+            let live = stored.live(now).filter(|family| family.current == presented);
+            Ok(live.map(|family| LiveRefresh { access: family.access, expires_at }))
         })
         .await
     }

@@ -75,7 +75,8 @@ fn append(change: &Change, revocation: &Revocation, now: UnixTime) -> Result<(),
     Ok(())
 }
 
-fn cut_off(change: &Change, revocation: &Revocation, now: UnixTime) -> Result<(), StoreError> {
+/// Appends one revocation, and ends everything that could lead to another token of what it names.
+pub(super) fn cut_off(change: &Change, revocation: &Revocation, now: UnixTime) -> Result<(), StoreError> {
     append(change, revocation, now)?;
     let issued_before = match revocation.target {
         Target::Token(_) => return Ok(()),

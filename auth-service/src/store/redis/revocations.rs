@@ -42,7 +42,7 @@ impl RevocationStore for RedisStore {
 }
 
 /// A revocation as scripts take it: whom it is about, what the stream says, and what older ones are compared by.
-fn parts(revocation: &Revocation) -> Result<[String; 4], StoreError> {
+pub(super) fn parts(revocation: &Revocation) -> Result<[String; 4], StoreError> {
     let issued_before = match &revocation.target {
         Target::Token(_) => String::new(),
         Target::User { issued_before, .. } | Target::Client { issued_before, .. } => seconds(*issued_before),

@@ -14,6 +14,8 @@ const MARGIN: u64 = 86_400;
 pub(super) struct Scripts {
     pub(super) insert: Script,
     pub(super) extend: Script,
+    pub(super) replace_client: Script,
+    pub(super) remove_client: Script,
     pub(super) take: Script,
     pub(super) remove: Script,
     pub(super) redeem: Script,
@@ -33,6 +35,8 @@ impl Scripts {
         Self {
             insert: script(include_str!("lua/insert.lua")),
             extend: script(include_str!("lua/extend.lua")),
+            replace_client: script(include_str!("lua/replace_client.lua")),
+            remove_client: script(include_str!("lua/remove_client.lua")),
             take: script(include_str!("lua/take.lua")),
             remove: script(include_str!("lua/remove.lua")),
             redeem: script(include_str!("lua/redeem.lua")),

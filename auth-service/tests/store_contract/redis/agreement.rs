@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use auth_service::domain::client::Client;
 use auth_service::domain::grant::BrowserSignIn;
 use auth_service::domain::revocation::Revocation;
 use auth_service::domain::user::Subject;
@@ -35,6 +36,8 @@ enum Ask {
     SignIn(u8),
     Register,
     Extend,
+    Replace(bool),
+    RemoveClient,
     Purge,
 }
 
@@ -54,6 +57,8 @@ fn ask() -> impl Strategy<Value = Ask> {
         1 => (0_u8..2).prop_map(Ask::SignIn),
         1 => Just(Ask::Register),
         1 => Just(Ask::Extend),
+        1 => any::<bool>().prop_map(Ask::Replace),
+        1 => Just(Ask::RemoveClient),
         1 => Just(Ask::Purge),
     ]
 }
@@ -98,6 +103,12 @@ async fn answer(store: &dyn Store, ask: &Ask, now: UnixTime) -> String {
         }
         Ask::Register => shown(store.insert_client(&client("c", Some(now.plus(100)))).await),
         Ask::Extend => shown(store.extend_client(&client_id("c"), now.plus(200), now).await),
+        Ask::Replace(has_token) => {
+            let client = Client { issued_at: now, ..client("c", has_token.then(|| now.plus(300))) };
+            let registration = client.registration.filter(|_| *has_token);
+            shown(store.replace_client(&Client { registration, ..client }, now).await)
+        }
+        Ask::RemoveClient => shown(store.remove_client(&client_id("c"), now).await),
         Ask::Purge => shown(store.purge(now).await),
     }
 }
@@ -130,6 +141,7 @@ async fn seen(store: &dyn Store, now: UnixTime) -> String {
         let name = digest(&number.to_string());
         seen += &shown((store.family(family(number), now).await, store.code(&name, now).await));
         seen += &shown(store.session(&name, now).await);
+        seen += &shown(store.live_refresh(family(number), &digest("r2"), now).await);
     }
     seen
 }

@@ -27,6 +27,12 @@ local function list(index, key, expires_at, seconds)
   if redis.call('TTL', index) < seconds then redis.call('EXPIRE', index, seconds) end
 end
 
+-- Whether a record is there and has not expired.
+local function is_live(key, now)
+  local expires_at = redis.call('HGET', key, 'expires_at')
+  return expires_at and tonumber(now) < tonumber(expires_at)
+end
+
 -- Lists a record where the purge and a cut find it. It may be listed already.
 local function keep(key, expires_at, user, client)
   local seconds = life(expires_at)
@@ -145,6 +151,21 @@ local function end_record(key, now)
   if not state[1] then return end
   append_trail(tokens_of(state[2]), tonumber(state[3] or 0), state[1], now)
   forget(key)
+end
+
+-- Revokes, and ends what could lead to another token of the user or client. Tokens that were issued while the revocation
+-- was on its way are named (`Trail::overtaken`).
+local function cut_off(now, name, target, issued_before, expires_at)
+  append(name, target, issued_before, expires_at, now)
+  local kind, who = string.sub(name, 1, 2), string.sub(name, 3)
+  local index = (kind == 'u:' and user_index(who)) or (kind == 'c:' and client_index(who))
+  if not index then return end
+  for _, key in ipairs(redis.call('ZRANGE', index, 0, -1)) do
+    for _, token in ipairs(tokens_of(redis.call('HGET', key, 'issued'))) do
+      if token.issued_at > tonumber(issued_before) then append_token(token, now) end
+    end
+    forget(key)
+  end
 end
 
 -- Every answer: a word, what goes with it, what was revoked.

@@ -2,140 +2,67 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper that fails fails its test")]
 
-#[path = "cli/redis.rs"]
 mod redis;
+mod service;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-/// A home with an `mcp.json` of one server.
-fn home() -> TempDir {
-    let home = tempfile::tempdir().unwrap();
-    std::fs::write(home.path().join("mcp.json"), r#"{"mcpServers":{"time":{"command":"x"}}}"#).unwrap();
-    home
+use service::{Running, command, home, line, mode, run};
+
+#[test]
+fn users_are_added_listed_shut_out_let_in_and_removed() {
+    let home = home();
+    line(&run(home.path(), &["init"]));
+    let added =
+        line(&run(home.path(), &["users", "add", "ada", "--allow", "time/*", "--allow", "git/git_log"]));
+    assert!(added["added"]["password"].as_str().unwrap().len() >= 20);
+    let listed = || line(&run(home.path(), &["users", "list"]))["users"].clone();
+    assert_eq!(listed()[1]["scopes"], "mcp:time mcp:git:git_log");
+    assert!(!listed().to_string().contains("argon2"), "no hash is shown");
+    line(&run(home.path(), &["users", "disable", "ada"]));
+    assert_eq!(listed()[1]["disabled"], true);
+    line(&run(home.path(), &["users", "enable", "ada"]));
+    assert_eq!(listed()[1]["disabled"], false);
+    let twice = run(home.path(), &["users", "add", "ada"]);
+    assert_eq!(twice.status.code(), Some(64));
+    let role = run(home.path(), &["users", "add", "bob", "--role", "clerk"]);
+    assert!(String::from_utf8_lossy(&role.stderr).contains("there is no role \"clerk\""));
+    line(&run(home.path(), &["users", "remove", "ada"]));
+    assert_eq!(listed().as_array().unwrap().len(), 1);
+    assert_eq!(run(home.path(), &["users", "disable", "ada"]).status.code(), Some(64));
+    assert_eq!(mode(&home.path().join("data/users.json")), 0o600);
 }
 
-fn command(home: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_auth-service"));
-    command
-        .args(arguments)
-        .env_clear()
-        .env("DATA_DIR", home.join("data"))
-        .env("MCP_CONFIG", home.join("mcp.json"))
-        .env("AUTH_BIND", "127.0.0.1:0")
-        .env("AUTH_INTERNAL_BIND", "127.0.0.1:0");
-    command
-}
+#[test]
+fn e_10_keys_are_listed_rotated_and_withdrawn_while_the_service_runs() {
+    let home = home();
+    line(&run(home.path(), &["init"]));
+    let service = Running::start(home.path());
+    let published = || {
+        let answer = service.send("GET /jwks.json HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let set: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+        set["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect::<Vec<_>>()
+    };
+    let first = published();
+    assert_eq!(line(&run(home.path(), &["keys", "list"]))["keys"][0]["kid"], first[0]);
 
-fn run(home: &Path, arguments: &[&str]) -> Output {
-    command(home, arguments).output().unwrap()
-}
+    let listed = line(&run(home.path(), &["keys", "rotate"]));
+    assert_eq!((&listed["keys"][0]["signs"], &listed["keys"][1]["signs"]), (&json!(true), &json!(false)));
+    while published().len() != 2 {}
 
-fn line(output: &Output) -> Value {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
+    let withdrawn = first[0].as_str().unwrap();
+    let listed = line(&run(home.path(), &["keys", "withdraw", withdrawn]));
+    assert!(!listed.to_string().contains(withdrawn) && !listed.to_string().contains("\"d\""), "{listed}");
+    while published().contains(&first[0]) {}
 
-fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
-}
-
-/// The running service; killed when a test fails.
-struct Running {
-    child: Child,
-    public: SocketAddr,
-    internal: SocketAddr,
-    log: BufReader<std::process::ChildStderr>,
-}
-
-impl Running {
-    fn start(home: &Path) -> Self {
-        Self::spawn(&mut command(home, &["serve"]))
-    }
-
-    fn spawn(command: &mut Command) -> Self {
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
-        let nowhere = ([0; 4], 0).into();
-        let mut running = Self { child, public: nowhere, internal: nowhere, log };
-        (running.public, running.internal) = running.announced();
-        running
-    }
-
-    /// Reads the log up to the line that says where the service listens.
-    fn announced(&mut self) -> (SocketAddr, SocketAddr) {
-        let mut seen = String::new();
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "ended before it was ready: {seen}");
-            let field = |name: &str| {
-                let (_, after) = line.split_once(&format!(" {name}="))?;
-                after.split_whitespace().next().unwrap().parse().ok()
-            };
-            if let (Some(public), Some(internal)) = (field("address"), field("internal_address")) {
-                return (public, internal);
-            }
-            seen.push_str(&line);
-        }
-    }
-
-    /// What the feed says after `cursor`.
-    fn feed(&self, cursor: &str, wait: u64) -> Value {
-        let request = format!(
-            "GET /internal/revocations?after={cursor}&wait={wait} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
-        );
-        let answer = send(self.internal, &request);
-        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
-    }
-
-    /// The command `revoke` with these arguments, against this service.
-    fn revoke(&self, home: &Path, arguments: &[&str]) -> Output {
-        let arguments = [&["revoke"], arguments].concat();
-        let address = self.internal.to_string();
-        command(home, &arguments).env("AUTH_INTERNAL_BIND", address).output().unwrap()
-    }
-
-    fn send(&self, request: &str) -> String {
-        send(self.public, request)
-    }
-
-    fn register(&self) -> String {
-        let body = r#"{"redirect_uris":["https://app.example/cb"],"token_endpoint_auth_method":"none"}"#;
-        let answer = self.send(&format!(
-            "POST /register HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
-            body.len()
-        ));
-        let json: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
-        json["client_id"].as_str().unwrap().to_owned()
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
-    }
-}
-
-/// One request on a connection of its own; gives the whole answer.
-fn send(to: SocketAddr, request: &str) -> String {
-    let mut stream = TcpStream::connect(to).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _already_ended = self.child.kill();
-        let _reaped = self.child.wait();
-    }
+    let unknown = run(home.path(), &["keys", "withdraw", withdrawn]);
+    assert_eq!(unknown.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("`keys list` shows"));
+    assert_eq!(mode(&home.path().join("data/signing-keys.json")), 0o600);
+    service.signal("TERM");
 }
 
 #[test]

@@ -1,0 +1,94 @@
+//! How the command line changes the users file: under a lock, and only into a file that can be read again.
+
+use std::path::{Path, PathBuf};
+
+use super::{Accounts, RawFile, RawUser, UsersFileError, read_raw, to_json};
+use crate::data_dir;
+
+/// A user to be added.
+#[derive(Debug, Default)]
+pub struct NewUser {
+    /// The name.
+    pub username: String,
+    /// A random id that no user had before.
+    pub id: String,
+    /// The hash of the password.
+    pub password: String,
+    /// The names of their roles.
+    pub roles: Vec<String>,
+    /// What they may be granted besides.
+    pub allowed_tools: Vec<String>,
+}
+
+/// What is changed about a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Another password, by its hash.
+    Password(String),
+    /// Shut out, or let in again.
+    Disabled(bool),
+    /// No user any more.
+    Removed,
+}
+
+impl From<NewUser> for RawUser {
+    fn from(user: NewUser) -> Self {
+        let NewUser { username, id, password, roles, allowed_tools } = user;
+        Self { username, id, password, roles, allowed_tools, disabled: false }
+    }
+}
+
+/// Creates the file with one user. Readable by its owner only.
+///
+/// # Errors
+/// [`UsersFileError::Unwritable`], also when the file is there by now: it is never overwritten.
+pub fn create(path: &Path, user: NewUser) -> Result<(), UsersFileError> {
+    let raw = RawFile { users: vec![user.into()], ..RawFile::default() };
+    Ok(data_dir::create_private(path, &to_json(&raw, path)?)?)
+}
+
+/// Adds a user.
+///
+/// # Errors
+/// [`UsersFileError`]: also when the file with this user would not be acceptable; it stays as it was.
+pub fn add(path: &Path, user: NewUser) -> Result<(), UsersFileError> {
+    edit(path, |raw| {
+        raw.users.push(user.into());
+        true
+    })
+    .map(drop)
+}
+
+/// Changes the user named `username`; `false` when there is none.
+///
+/// # Errors
+/// [`UsersFileError`].
+pub fn change(path: &Path, username: &str, change: &Change) -> Result<bool, UsersFileError> {
+    edit(path, |raw| {
+        let Some(at) = raw.users.iter().position(|user| user.username == username) else { return false };
+        match (change, raw.users.get_mut(at)) {
+            (Change::Password(hash), Some(user)) => hash.clone_into(&mut user.password),
+            (Change::Disabled(disabled), Some(user)) => user.disabled = *disabled,
+            (Change::Removed, _) => drop(raw.users.remove(at)),
+            (Change::Password(_) | Change::Disabled(_), None) => return false,
+        }
+        true
+    })
+}
+
+/// Replaces the file by what `work` makes of it, if it makes anything of it; what that was is given back.
+fn edit(path: &Path, work: impl FnOnce(&mut RawFile) -> bool) -> Result<bool, UsersFileError> {
+    let _held = data_dir::lock(&beside(path))?;
+    let mut raw = read_raw(path)?;
+    if !work(&mut raw) {
+        return Ok(false);
+    }
+    let json = to_json(&raw, path)?;
+    Accounts::parse(raw, path)?;
+    data_dir::replace_private(path, &json)?;
+    Ok(true)
+}
+
+fn beside(path: &Path) -> PathBuf {
+    path.with_extension("lock")
+}

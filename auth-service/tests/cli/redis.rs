@@ -86,3 +86,27 @@ fn a_redis_that_cannot_be_used_is_said_with_its_setting_and_without_its_password
         assert!(said.contains("REDIS_URL: ") && said.contains(reason) && !said.contains("canary"), "{said}");
     }
 }
+
+#[test]
+fn over_tls_only_a_server_whose_certificate_is_trusted_gets_the_password() {
+    let files = tempfile::tempdir().unwrap();
+    let path = |name: &str| files.path().join(name).display().to_string();
+    for name in ["ours", "other"] {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(path(&format!("{name}.crt")), made.cert.pem()).unwrap();
+        std::fs::write(path(&format!("{name}.key")), made.signing_key.serialize_pem()).unwrap();
+    }
+    let port = server::free_port();
+    let (certificate, key) = (path("ours.crt"), path("ours.key"));
+    let tls = ["--tls-port", &port.to_string(), "--tls-cert-file", &certificate, "--tls-key-file", &key];
+    let more = ["--tls-ca-cert-file", &certificate, "--tls-auth-clients", "no", "--requirepass", "canary"];
+    let _redis = Server::with(0, &[&tls[..], &more].concat());
+    let home = home();
+    let mut serve = command(home.path(), &["serve"]);
+    serve.env("REDIS_URL", format!("rediss://localhost:{port}")).env("REDIS_PASSWORD", "canary");
+    let refused = serve.env("SSL_CERT_FILE", path("other.crt")).output().unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("REDIS_URL: ") && said.contains("InvalidCertificate"), "{said}");
+    let running = Running::spawn(serve.env("SSL_CERT_FILE", certificate));
+    assert!(register(&running).starts_with("HTTP/1.1 201"));
+}

@@ -12,6 +12,9 @@
 //! | `{oauth}:expiry` | sorted set of all records by expiry, for the purge |
 //! | `{oauth}:revocations` `{oauth}:revoked` `{oauth}:sequence` `{oauth}:epoch` | the stream, its newest entry for each name, its last number, and which stream it is |
 //!
+//! An access token is remembered with the code or family that it came from, and a refresh token with its family: neither has
+//! a key of its own.
+//!
 //! The braces around `oauth` are written: they are the hash tag, so a Cluster keeps all keys in one slot. A revocation,
 //! the grants that it ends and its place in the one sequence that all edges follow change in the same step; they can only
 //! do that on one server. What a Cluster gives here is that another server takes over, not that the load is spread: a

@@ -24,7 +24,7 @@ use crate::fixtures::{
 use crate::revocations::{end_of, user_cut};
 
 /// Longest wait for what should happen within milliseconds.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(20);
 
 async fn two(server: &Server) -> [Arc<RedisStore>; 2] {
     [Arc::new(open(&server.address()).await), Arc::new(open(&server.address()).await)]

@@ -3,7 +3,7 @@
 # what is missing or has another version than it should.
 #
 #   tools/setup.sh          what `just run` needs: the wasm target, Envoy, the MCP servers
-#   tools/setup.sh tests    and the clients that `just test` drives
+#   tools/setup.sh tests    and what `just test` drives: clients, Redis
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=$PWD/.tools
@@ -65,6 +65,39 @@ node_packages() {
   mark_done "$name" "$pins"
 }
 
+# Redis, for the tests of the store: this machine's, or Debian's packages, unpacked. Nothing of them is configured or run.
+redis() {
+  command -v redis-server >/dev/null && command -v redis-cli >/dev/null && return
+  is_done redis unpacked && return
+  local advice="install Redis 6.2 or newer (its packages: redis-server, redis-tools) and run this again"
+  command -v apt-get >/dev/null && command -v dpkg >/dev/null || stop "redis-server is missing: $advice"
+  say "unpacking Redis from this machine's package source"
+  rm -rf "$tools/redis"
+  mkdir -p "$tools/redis"
+  # Libraries that redis-tools needs and the machine lacks go beside it.
+  local package packages=(redis-server redis-tools)
+  for package in $(apt-cache depends redis-tools | awk '$1 ~ /Depends:$/ && $2 !~ /^</ { print $2 }'); do
+    dpkg-query --show --showformat '${Status}' "$package" 2>/dev/null | grep --quiet 'ok installed' ||
+      packages+=("$package")
+  done
+  (cd "$tools/redis" && apt-get download --quiet --quiet "${packages[@]}") >&2 ||
+    stop "the packages of Redis could not be fetched (apt-get update may help): see above, or $advice"
+  for package in "$tools"/redis/*.deb; do dpkg --extract "$package" "$tools/redis"; done
+  local program
+  for program in redis-server redis-cli; do
+    cat >"$tools/bin/$program" <<'WRAPPER'
+#!/bin/sh
+redis=$(dirname "$(readlink -f "$0")")/../redis/usr
+for folder in "$redis"/lib/*-linux-gnu*; do LD_LIBRARY_PATH=$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}; done
+export LD_LIBRARY_PATH
+exec "$redis/bin/$(basename "$0")" "$@"
+WRAPPER
+    chmod +x "$tools/bin/$program"
+    "$tools/bin/$program" --version >/dev/null || stop "the unpacked $program does not run here: $advice"
+  done
+  mark_done redis unpacked
+}
+
 check_machine
 wasm_target
 python_packages
@@ -75,4 +108,5 @@ if [ "${1:-}" = tests ]; then
   ln -sfn "$tools/typescript-client/node_modules" tests/clients/typescript/node_modules
   # With a Node.js of its own: it needs 22.
   node_packages conformance tests/clients/conformance
+  redis
 fi

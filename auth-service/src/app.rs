@@ -1,10 +1,11 @@
 //! Where everything is put together, and nowhere else.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use gateway_core::time::UnixTime;
 use service_kit::clock::{Clock, SystemClock};
-use service_kit::random::SystemRng;
+use service_kit::random::{Rng, SystemRng};
 
 use crate::config::Config;
 use crate::data_dir::{self, DataDirError};
@@ -17,7 +18,8 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::outbound::{Outbound, SystemNetwork, TlsError};
 use crate::store::embedded::EmbeddedStore;
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::redis::{RedisError, RedisStore};
+use crate::store::{Store, StoreError, StoreErrorKind};
 
 /// The file of the embedded store, in the data directory.
 pub const STORE_FILE: &str = "auth.redb";
@@ -40,28 +42,33 @@ pub enum StartError {
     /// The store does not open.
     #[error("DATA_DIR: {0}: {1}")]
     Store(std::path::PathBuf, StoreError),
+    /// The Redis at this place cannot be used.
+    #[error("REDIS_URL: {0}: {1}")]
+    Redis(String, RedisError),
 }
 
 /// Opens store and keys, and gives what the flows need.
 ///
 /// # Errors
 /// [`StartError`].
-pub fn assemble(config: &Config) -> Result<Deps, StartError> {
+pub async fn assemble(config: &Config) -> Result<Deps, StartError> {
     let places = &config.places;
     let rng = Arc::new(SystemRng);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     data_dir::prepare(&places.data_dir)?;
-    let file = places.data_dir.join(STORE_FILE);
-    let store = EmbeddedStore::open(&file, rng.as_ref()).map_err(|error| match error.kind() {
-        StoreErrorKind::InUse => StartError::StoreInUse(file),
-        StoreErrorKind::Unavailable | StoreErrorKind::Corrupt => StartError::Store(file, error),
-    })?;
+    let store: Arc<dyn Store> = match &config.redis {
+        Some(settings) => {
+            let opened = RedisStore::open(settings, Arc::clone(&rng) as Arc<dyn Rng>).await;
+            Arc::new(opened.map_err(|error| StartError::Redis(settings.to_string(), error))?)
+        }
+        None => Arc::new(open_embedded(&places.data_dir.join(STORE_FILE), rng.as_ref())?),
+    };
     let now = UnixTime::from_secs(clock.now());
     let keys = SigningKeys::open(&places.data_dir, places.rotation, now, rng.as_ref())?;
     let outbound = Outbound::new(Arc::new(SystemNetwork), config.roots.clone())?;
     Ok(Deps {
         catalogue: config.catalogue.clone(),
-        store: Arc::new(store),
+        store,
         documents: config.documents.clone().map(|rules| Documents::new(outbound, rules)),
         identities: Arc::new(LocalUsers::new(&places.users_file)),
         verifier: Verifier::new(&config.catalogue),
@@ -73,5 +80,12 @@ pub fn assemble(config: &Config) -> Result<Deps, StartError> {
         lifetimes: config.lifetimes,
         metrics: Metrics::of_process(),
         ending: Ending::default(),
+    })
+}
+
+fn open_embedded(file: &Path, rng: &dyn Rng) -> Result<EmbeddedStore, StartError> {
+    EmbeddedStore::open(file, rng).map_err(|error| match error.kind() {
+        StoreErrorKind::InUse => StartError::StoreInUse(file.to_owned()),
+        StoreErrorKind::Unavailable | StoreErrorKind::Corrupt => StartError::Store(file.to_owned(), error),
     })
 }

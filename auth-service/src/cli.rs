@@ -172,10 +172,11 @@ fn serve() -> Result<(), CommandError> {
             "nobody can sign in: there is no users file; run `auth-service init` to create a first user"
         );
     }
-    let deps = app::assemble(&config)?;
     let runtime = tokio::runtime::Runtime::new().map_err(CommandError::Runtime)?;
-    runtime.block_on(server::serve(&config, deps))?;
-    Ok(())
+    runtime.block_on(async {
+        let deps = app::assemble(&config).await?;
+        Ok(server::serve(&config, deps).await?)
+    })
 }
 
 fn init() -> Result<Value, CommandError> {

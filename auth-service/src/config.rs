@@ -19,6 +19,7 @@ use crate::identity::users_file::{Accounts, UsersFileError};
 use crate::keys::Rotation;
 use crate::limits::{Rate, Rates};
 use crate::outbound::Roots;
+use crate::store::redis::RedisSettings;
 
 /// Longest lifetime of anything but an access token: ten years, in seconds.
 const YEARS: u64 = 10 * 365 * 86_400;
@@ -66,6 +67,8 @@ pub struct Config {
     pub documents: Option<DocumentRules>,
     /// `OUTBOUND_CA_FILE`: certificates that are trusted besides those of the public web.
     pub roots: Roots,
+    /// `REDIS_URL` with `REDIS_PASSWORD`: the store; without, it is a file in the data directory.
+    pub redis: Option<RedisSettings>,
 }
 
 impl Places {
@@ -127,9 +130,10 @@ impl Config {
         let rates = rates(&mut reader);
         let documents = documents(&mut reader);
         let roots = roots(&mut reader);
+        let redis = redis(&mut reader);
         reader.finish()?;
         let catalogue = Catalogue::new(issuer, servers)?.with_resource_servers(resource_servers);
-        Ok((Self { places, catalogue, bind, internal_bind, lifetimes, rates, documents, roots }, logs))
+        Ok((Self { places, catalogue, bind, internal_bind, lifetimes, rates, documents, roots, redis }, logs))
     }
 }
 
@@ -181,6 +185,18 @@ fn lifetimes<S: Strings>(reader: &mut Reader<'_, S>) -> Lifetimes {
         refresh_grace: seconds("REFRESH_GRACE", 60, 0..=600),
         client: seconds("CLIENT_LIFETIME", 7_776_000, 0..=YEARS),
         session: seconds("SESSION_LIFETIME", 28_800, 1..=YEARS),
+    }
+}
+
+fn redis<S: Strings>(reader: &mut Reader<'_, S>) -> Option<RedisSettings> {
+    // The address is read like a secret, because it may hold a password.
+    match (reader.secret("REDIS_URL"), reader.secret("REDIS_PASSWORD")) {
+        (Some(address), password) => reader.keep("REDIS_URL", RedisSettings::parse(&address, password)),
+        (None, Some(_)) => {
+            reader.mistake("REDIS_PASSWORD", "there is no REDIS_URL that it could be for");
+            None
+        }
+        (None, None) => None,
     }
 }
 
@@ -255,6 +271,7 @@ mod tests {
             session: 28_800,
         };
         assert_eq!(config.lifetimes, expected);
+        assert!(config.redis.is_none(), "the store is embedded");
         assert_eq!(config.documents, Some(DocumentRules::default()));
     }
 
@@ -289,6 +306,32 @@ mod tests {
             "OUTBOUND_CA_FILE: ",
         ] {
             assert!(mistakes.contains(line), "{line}: {mistakes}");
+        }
+    }
+
+    #[test]
+    fn j_07_the_password_of_redis_is_in_no_mistake_and_no_debug_output() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("mcp.json");
+        std::fs::write(&file, r#"{"mcpServers":{"time":{}}}"#).unwrap();
+        let read = |pairs: &[(&str, &str)]| {
+            let mcp_config = ("MCP_CONFIG", file.to_str().unwrap());
+            let pairs = pairs.iter().copied().chain([mcp_config]);
+            let env: BTreeMap<_, _> =
+                pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            Config::read(&env).map(|(config, _)| config)
+        };
+        let config = read(&[("REDIS_URL", "redis://auth@r:1"), ("REDIS_PASSWORD", "canary")]).unwrap();
+        assert_eq!(config.redis.as_ref().unwrap().to_string(), "r:1");
+        assert!(!format!("{config:?}").contains("canary"));
+        for wrong in [
+            &[("REDIS_URL", "redis://:canary@r:1"), ("REDIS_PASSWORD", "canary")][..],
+            &[("REDIS_URL", "redis://:canary@r:port")],
+            &[("REDIS_URL", "canary")],
+            &[("REDIS_PASSWORD", "canary")],
+        ] {
+            let mistakes = read(wrong).unwrap_err().to_string();
+            assert!(mistakes.starts_with("REDIS_") && !mistakes.contains("canary"), "{mistakes}");
         }
     }
 

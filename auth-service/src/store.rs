@@ -1,7 +1,7 @@
 //! What must be remembered, as verbs that are atomic.
 //!
 //! One trait per concern. "Find, then delete" cannot be written with them: whatever must happen once is one verb, and
-//! every implementation makes it one transaction (redb) or one script (Redis, later). Not found is `Ok(None)`; so is
+//! every implementation makes it one transaction (redb) or one script (Redis). Not found is `Ok(None)`; so is
 //! expired, and *now* is always an argument. Secrets come in as digests only.
 //! `tests/store_contract.rs` is the suite that every implementation passes.
 
@@ -9,6 +9,7 @@ mod about;
 pub mod embedded;
 mod live;
 mod records;
+pub mod redis;
 mod revocations;
 
 use async_trait::async_trait;

@@ -191,6 +191,9 @@ pub fn verify(deps: &Deps, asked: Asked<'_>, authorization: Authorization<'_>) -
         .authentic(token, &deps.keys.in_use())
         .map_err(|why| Reply::invalid_token(resource, why))?;
     known.token.verify(expected).map_err(|why| Reply::invalid_token(resource, why))?;
+    if !deps.store.live().is_current() {
+        return Err(Reply::cannot_decide_yet());
+    }
     if is_revoked(deps, &known.token) {
         return Err(Reply::invalid_token(resource, JwtError::Revoked));
     }

@@ -1,5 +1,6 @@
 //! The revocations in memory, and the bell that rings when there is a new one.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use gateway_core::time::UnixTime;
@@ -13,6 +14,7 @@ use crate::domain::revocation::{Revocation, RevocationSet, TokenFacts};
 pub struct Live {
     set: RwLock<RevocationSet>,
     changes: watch::Sender<u64>,
+    is_current: AtomicBool,
 }
 
 impl Live {
@@ -23,13 +25,25 @@ impl Live {
         for revocation in revocations {
             set.insert(revocation);
         }
-        Self { set: RwLock::new(set), changes: watch::Sender::new(0) }
+        Self { set: RwLock::new(set), changes: watch::Sender::new(0), is_current: AtomicBool::new(true) }
     }
 
     /// Whether a token is dead.
     #[must_use]
     pub fn kills(&self, token: &TokenFacts<'_>) -> bool {
         self.set.read().unwrap_or_else(PoisonError::into_inner).kills(token)
+    }
+
+    /// Whether it can be relied on. Not when others may have revoked something and the store was out of reach for longer
+    /// than can be tolerated: then nobody can say that a token is good.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.is_current.load(Ordering::Acquire)
+    }
+
+    /// Says whether it can be relied on.
+    pub fn set_current(&self, is_current: bool) {
+        self.is_current.store(is_current, Ordering::Release);
     }
 
     /// Rings for every revocation from here on.

@@ -183,12 +183,42 @@ impl Recorded for Access {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct CodeRecord {
+pub(super) struct GrantRecord {
     access: AccessRecord,
     redirect_uri: String,
     challenge: String,
     session: String,
     family: String,
+}
+
+impl Recorded for CodeGrant {
+    type Record = GrantRecord;
+
+    fn record(&self) -> GrantRecord {
+        GrantRecord {
+            access: self.access.record(),
+            redirect_uri: self.redirect_uri.to_string(),
+            challenge: self.challenge.to_text(),
+            session: self.session.to_text(),
+            family: self.family.to_string(),
+        }
+    }
+
+    fn restore(record: GrantRecord) -> Result<Self, BadRecord> {
+        Ok(Self {
+            access: Access::restore(record.access)?,
+            redirect_uri: record.redirect_uri.parse().map_err(|_| BadRecord("redirect_uri"))?,
+            challenge: CodeChallenge::parse(&record.challenge).ok_or(BadRecord("challenge"))?,
+            session: Digest::from_text(&record.session).ok_or(BadRecord("session"))?,
+            family: FamilyId::parse(&record.family).ok_or(BadRecord("family"))?,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct CodeRecord {
+    #[serde(flatten)]
+    grant: GrantRecord,
     expires_at: UnixTime,
     spent: bool,
     #[serde(default, skip_serializing_if = "TrailRecord::is_empty")]
@@ -209,11 +239,7 @@ impl Recorded for StoredCode {
 
     fn record(&self) -> CodeRecord {
         CodeRecord {
-            access: self.grant.access.record(),
-            redirect_uri: self.grant.redirect_uri.to_string(),
-            challenge: self.grant.challenge.to_text(),
-            session: self.grant.session.to_text(),
-            family: self.grant.family.to_string(),
+            grant: self.grant.record(),
             expires_at: self.expires_at,
             spent: self.spent,
             issued: TrailRecord::from(&self.issued),
@@ -221,15 +247,12 @@ impl Recorded for StoredCode {
     }
 
     fn restore(record: CodeRecord) -> Result<Self, BadRecord> {
-        let grant = CodeGrant {
-            access: Access::restore(record.access)?,
-            redirect_uri: record.redirect_uri.parse().map_err(|_| BadRecord("redirect_uri"))?,
-            challenge: CodeChallenge::parse(&record.challenge).ok_or(BadRecord("challenge"))?,
-            session: Digest::from_text(&record.session).ok_or(BadRecord("session"))?,
-            family: FamilyId::parse(&record.family).ok_or(BadRecord("family"))?,
-        };
-        let issued = record.issued.restore()?;
-        Ok(Self { grant, expires_at: record.expires_at, spent: record.spent, issued })
+        Ok(Self {
+            grant: CodeGrant::restore(record.grant)?,
+            expires_at: record.expires_at,
+            spent: record.spent,
+            issued: record.issued.restore()?,
+        })
     }
 }
 
@@ -354,45 +377,4 @@ impl Recorded for Target {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_15_a_client_with_a_dangerous_redirect_uri_does_not_come_out_of_the_store() {
-        let record = |uri: &str| -> ClientRecord {
-            let json = serde_json::json!({
-                "id": "c", "issued_at": 1, "redirect_uris": ["https://app.example/cb", uri],
-                "native": true, "refreshes": false,
-            });
-            serde_json::from_value(json).unwrap()
-        };
-        assert!(Client::restore(record("cursor://x/cb")).is_ok());
-        for uri in ["javascript:alert(1)", "data:text/html,x", "http://app.example/cb"] {
-            assert_eq!(Client::restore(record(uri)), Err(BadRecord("redirect_uris")), "{uri}");
-        }
-    }
-
-    #[test]
-    fn a_client_of_an_earlier_version_has_no_registration_token_and_a_damaged_one_is_not_read() {
-        let record = |registration: Option<&str>| -> ClientRecord {
-            let json = serde_json::json!({
-                "id": "c", "issued_at": 1, "redirect_uris": [], "native": false, "refreshes": false,
-                "registration": registration,
-            });
-            serde_json::from_value(json).unwrap()
-        };
-        let mut earlier = serde_json::to_value(record(None)).unwrap();
-        assert_eq!(earlier.as_object_mut().unwrap().remove("registration"), None, "it is left out");
-        assert_eq!(Client::restore(serde_json::from_value(earlier).unwrap()).unwrap().registration, None);
-        assert_eq!(Client::restore(record(Some("damaged"))), Err(BadRecord("registration")));
-    }
-
-    #[test]
-    fn a_secret_without_its_method_is_no_client_without_a_secret() {
-        let json = serde_json::json!({
-            "id": "c", "issued_at": 1, "redirect_uris": [], "native": false, "refreshes": false,
-            "secret_method": "client_secret_basic", "secret": "damaged",
-        });
-        assert_eq!(Client::restore(serde_json::from_value(json).unwrap()), Err(BadRecord("secret")));
-    }
-}
+mod tests;

@@ -182,3 +182,15 @@ async fn a_token_that_is_narrower_than_the_server_is_a_403_that_names_the_scope(
     assert_eq!(answer.error(), "403 insufficient_scope");
     assert_eq!(answer.header("www-authenticate"), challenge("insufficient_scope"));
 }
+
+#[tokio::test]
+async fn j_02_nobody_is_let_in_by_revocations_that_are_too_old() {
+    let app = TestApp::new();
+    let (_, token, _) = connected(&app).await;
+    let live = app.deps.store.live();
+    live.set_current(false);
+    let answer = ask(&app, &FORWARDED, Some(&token)).await;
+    assert_eq!(answer.error(), "503 temporarily_unavailable");
+    live.set_current(true);
+    assert_eq!(ask(&app, &FORWARDED, Some(&token)).await.status, StatusCode::OK);
+}

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper that fails fails its test")]
 
+mod redis;
 mod service;
 
 use std::io::{BufRead as _, BufReader, Read as _};

@@ -51,7 +51,11 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(home: &Path) -> Self {
-        let mut child = command(home, &["serve"]).stderr(Stdio::piped()).spawn().unwrap();
+        Self::spawn(&mut command(home, &["serve"]))
+    }
+
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let nowhere = ([0; 4], 0).into();
         let mut running = Self { child, public: nowhere, internal: nowhere, log };

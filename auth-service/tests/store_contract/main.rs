@@ -9,6 +9,7 @@
 
 mod clients;
 mod fixtures;
+mod redis;
 mod revocations;
 
 use std::sync::Arc;

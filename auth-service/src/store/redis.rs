@@ -1,0 +1,192 @@
+//! The store that several replicas share: Redis, alone, behind Sentinels or as a Cluster.
+//!
+//! Every verb is one script, so it happens whole or not at all, and one round trip. Scripts decide by the caller's
+//! *now*; the server's clock only bounds how long what nobody purges stays.
+//!
+//! # Keys
+//!
+//! | key | what |
+//! |---|---|
+//! | `{oauth}:client:{id}` `{oauth}:session:{sha256}` `{oauth}:consent:{sha256}` `{oauth}:code:{sha256}` `{oauth}:family:{id}` | hashes: `record`, the JSON that the embedded store writes too, and beside it whatever changes |
+//! | `{oauth}:user_tokens:{user}` `{oauth}:client_tokens:{client}` `{oauth}:users` | whose they are: sorted sets of keys by expiry, and the users that have one |
+//! | `{oauth}:expiry` | sorted set of all records by expiry, for the purge |
+//! | `{oauth}:revocations` `{oauth}:revoked` `{oauth}:sequence` `{oauth}:epoch` | the stream, its newest entry for each name, its last number, and which stream it is |
+//!
+//! An access token is remembered with the code or family that it came from, and a refresh token with its family: neither has
+//! a key of its own.
+//!
+//! The braces around `oauth` are written: they are the hash tag, so a Cluster keeps all keys in one slot. A revocation,
+//! the grants that it ends and its place in the one sequence that all edges follow change in the same step; they can only
+//! do that on one server. What a Cluster gives here is that another server takes over, not that the load is spread: a
+//! rotation takes one server a tenth of a millisecond. Scripts reach keys that they find in an index and that are not among
+//! their `KEYS`; those are in the same slot.
+//!
+//! # What is decided where
+//!
+//! Redis runs no Rust, and a rotation that is decided here would need a second round trip. So the rules of
+//! [`Rotation`](super::Rotation), [`Trail`](crate::domain::token::Trail) and
+//! [`Revocation::includes`](crate::domain::revocation::Revocation::includes) are there twice, in Rust and in Lua. Their
+//! bounds come from Rust, and a test drives both stores with the same verbs and compares every answer.
+//!
+//! # What a failover can lose
+//!
+//! Redis replicates after it has answered. A server that takes over may lack the last moments: a code may be redeemed
+//! again within its minute, a traded refresh token be live again, a revocation be missing. Edges and other replicas keep
+//! the revocations that they have heard of; the sequence of a server that took over counts as another one, so that nobody
+//! goes on in it where he was in the old one. `min-replicas-to-write 1` narrows the window.
+
+mod authorizations;
+mod clients;
+mod follower;
+mod keys;
+mod link;
+mod records;
+mod refresh;
+mod reply;
+mod revocations;
+mod scripts;
+mod sessions;
+mod settings;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fred::types::scripts::Script;
+use gateway_core::time::UnixTime;
+use service_kit::random::Rng;
+use tokio::task::JoinHandle;
+
+use super::{Cursor, Store, StoreError, StoreErrorKind};
+use follower::Copy;
+use link::Link;
+use reply::{Answer, Page, corrupt, seconds};
+use scripts::Scripts;
+
+pub use settings::{RedisSettings, RedisSettingsError};
+
+/// Most records that one script forgets: a few milliseconds in which Redis answers nobody else.
+const BITE: usize = 250;
+
+/// The only policy under which Redis keeps what it has promised to keep.
+const NO_EVICTION: &str = "noeviction";
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RedisError {
+    /// Redis does not answer, or not to us.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Redis may drop codes, grants and revocations when its memory is full.
+    #[error(
+        "its maxmemory-policy is {0}, so it may drop revocations when its memory is full; set it to noeviction"
+    )]
+    Evicts(String),
+}
+
+/// A store in Redis. Any number of them, in any number of processes, are one store.
+#[derive(Debug)]
+pub struct RedisStore {
+    inner: Arc<Inner>,
+    follower: JoinHandle<()>,
+}
+
+/// What the verbs and the follower share.
+#[derive(Debug)]
+struct Inner {
+    link: Link,
+    scripts: Scripts,
+    copy: Copy,
+    rng: Arc<dyn Rng>,
+}
+
+impl RedisStore {
+    /// Connects, makes sure that Redis keeps what it is given, and reads the revocations. After that, connections that
+    /// break are made again, and verbs fail while there is none.
+    ///
+    /// # Errors
+    /// [`RedisError`].
+    pub async fn open(settings: &RedisSettings, rng: Arc<dyn Rng>) -> Result<Self, RedisError> {
+        let link = Link::connect(settings).await?;
+        let inner = Inner { link, scripts: Scripts::new(), copy: Copy::new(), rng };
+        inner.check_eviction().await?;
+        follower::catch_up(&inner).await?;
+        let bell = Link::connect(settings).await?;
+        let inner = Arc::new(inner);
+        let follower = tokio::spawn(follower::follow(Arc::clone(&inner), bell));
+        Ok(Self { inner, follower })
+    }
+}
+
+impl Drop for RedisStore {
+    fn drop(&mut self) {
+        self.follower.abort();
+    }
+}
+
+impl Inner {
+    /// Runs the script of a verb. What it has revoked is in the copy when this returns.
+    async fn verb(
+        &self,
+        script: &Script,
+        key: &str,
+        arguments: &[String],
+    ) -> Result<(String, String), StoreError> {
+        let Answer { word, payload, revoked } = Answer::read(self.link.run(script, key, arguments).await?)?;
+        self.copy.announce(revoked);
+        Ok((word, payload))
+    }
+
+    /// What was revoked after `after`.
+    async fn page(&self, after: Option<Cursor>, now: UnixTime) -> Result<Page, StoreError> {
+        let mut bits = [0; 8];
+        self.rng.fill(&mut bits).map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error))?;
+        let (epoch, number) = after
+            .map(|cursor| (format!("{:016x}", cursor.epoch), cursor.sequence.to_string()))
+            .unwrap_or_default();
+        let drawn = format!("{:016x}", u64::from_be_bytes(bits));
+        let arguments = [seconds(now), super::Batch::MAX.to_string(), epoch, number, drawn];
+        Page::read(self.link.run(&self.scripts.feed, keys::REVOCATIONS, &arguments).await?)
+    }
+
+    /// Refuses a server that evicts. One that will not say is believed, with a warning.
+    async fn check_eviction(&self) -> Result<(), RedisError> {
+        let told = self.link.run(&self.scripts.memory, keys::EXPIRY, &[]).await?;
+        let told = told.iter().flat_map(|text| text.lines());
+        let policy = told.filter_map(|line| line.strip_prefix("maxmemory_policy:")).next_back();
+        let policy = match policy {
+            Some(policy) => Some(policy.trim().to_owned()),
+            None => self.link.server_setting("maxmemory-policy").await.ok().flatten(),
+        };
+        match policy {
+            Some(policy) if policy == NO_EVICTION => Ok(()),
+            Some(policy) => Err(RedisError::Evicts(policy)),
+            None => {
+                tracing::warn!(
+                    "Redis does not tell its maxmemory-policy: make sure that it is noeviction, or revocations may get lost"
+                );
+                Ok(())
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.link.fields(keys::PROBE, ["record"]).await.map(drop)
+    }
+
+    async fn purge(&self, now: UnixTime) -> Result<usize, StoreError> {
+        self.inner.copy.live().forget(now);
+        let mut gone: usize = 0;
+        loop {
+            let arguments = [seconds(now), BITE.to_string()];
+            let (_, count) = self.inner.verb(&self.inner.scripts.purge, keys::EXPIRY, &arguments).await?;
+            let bite: usize = count.parse().map_err(corrupt)?;
+            gone = gone.saturating_add(bite);
+            if bite < BITE {
+                return Ok(gone);
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Registered clients.
+
+use async_trait::async_trait;
+use gateway_core::time::UnixTime;
+
+use super::super::{ClientStore, StoreError};
+use super::records::Owner;
+use super::reply::{json, seconds};
+use super::revocations::parts;
+use super::{RedisStore, keys};
+use crate::domain::client::{Client, ClientId};
+use crate::domain::revocation::Revocation;
+use crate::domain::secret::Digest;
+
+#[async_trait]
+impl ClientStore for RedisStore {
+    async fn insert_client(&self, client: &Client) -> Result<(), StoreError> {
+        let more = vec!["registration".to_owned(), registration(client)];
+        let key = keys::client(&client.id);
+        self.inner.insert_owned(&key, client, expiry(client), Owner::default(), more).await
+    }
+
+    async fn client(&self, id: &ClientId, now: UnixTime) -> Result<Option<Client>, StoreError> {
+        let found = self.inner.read::<Client>(&keys::client(id), now).await?;
+        Ok(found.map(|(client, expires_at)| {
+            // Its use moves the expiry and leaves the record alone.
+            Client { expires_at: (expires_at < UnixTime::MAX).then_some(expires_at), ..client }
+        }))
+    }
+
+    async fn extend_client(
+        &self,
+        id: &ClientId,
+        expires_at: UnixTime,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        let arguments = [seconds(expires_at), seconds(now)];
+        self.inner.verb(&self.inner.scripts.extend, &keys::client(id), &arguments).await.map(drop)
+    }
+
+    async fn replace_client(&self, client: &Client, now: UnixTime) -> Result<bool, StoreError> {
+        let arguments = [seconds(now), seconds(expiry(client)), registration(client), json(client)?];
+        let key = keys::client(&client.id);
+        let replaced = self.inner.verb(&self.inner.scripts.replace_client, &key, &arguments).await?;
+        Ok(replaced.0 == "replaced")
+    }
+
+    async fn remove_client(&self, id: &ClientId, now: UnixTime) -> Result<bool, StoreError> {
+        let mut arguments = vec![seconds(now)];
+        arguments.extend(parts(&Revocation::of_client(id.clone(), now))?);
+        let removed =
+            self.inner.verb(&self.inner.scripts.remove_client, &keys::client(id), &arguments).await?;
+        Ok(removed.0 == "removed")
+    }
+}
+
+fn expiry(client: &Client) -> UnixTime {
+    client.expires_at.unwrap_or(UnixTime::MAX)
+}
+
+fn registration(client: &Client) -> String {
+    client.registration.as_ref().map(Digest::to_text).unwrap_or_default()
+}

@@ -1,0 +1,3 @@
+-- KEYS: the record.
+forget(KEYS[1])
+return answer('done')

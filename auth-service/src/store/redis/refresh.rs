@@ -1,0 +1,61 @@
+//! Families of refresh tokens.
+
+use async_trait::async_trait;
+use gateway_core::time::UnixTime;
+
+use super::super::{LiveRefresh, RefreshStore, Rotated, Rotation, StoreError};
+use super::authorizations::token;
+use super::reply::{corrupt, restore, seconds, time};
+use super::{RedisStore, keys};
+use crate::domain::grant::{Access, FamilyId};
+use crate::domain::secret::Digest;
+
+#[async_trait]
+impl RefreshStore for RedisStore {
+    async fn family(&self, family: FamilyId, now: UnixTime) -> Result<Option<Access>, StoreError> {
+        let found = self.inner.read::<Access>(&keys::family(family), now).await?;
+        Ok(found.map(|(access, _)| access))
+    }
+
+    async fn live_refresh(
+        &self,
+        family: FamilyId,
+        presented: &Digest,
+        now: UnixTime,
+    ) -> Result<Option<LiveRefresh>, StoreError> {
+        let fields =
+            self.inner.link.fields(&keys::family(family), ["record", "expires_at", "current"]).await?;
+        let [Some(record), Some(expires_at), Some(current)] = fields.as_slice() else { return Ok(None) };
+        let expires_at = time(expires_at)?;
+        let current = Digest::from_text(current).ok_or_else(|| corrupt("unreadable member current"))?;
+        if now >= expires_at || current != *presented {
+            return Ok(None);
+        }
+        Ok(Some(LiveRefresh { access: restore(record)?, expires_at }))
+    }
+
+    async fn rotate_refresh(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
+        let mut arguments = vec![
+            seconds(rotation.now),
+            rotation.presented.to_text(),
+            rotation.successor.to_text(),
+            rotation.grace.to_string(),
+            seconds(rotation.expires_at),
+        ];
+        arguments.extend(token(&rotation.issued));
+        let key = keys::family(rotation.family);
+        let rotated = self.inner.verb(&self.inner.scripts.rotate, &key, &arguments).await?;
+        match (rotated.0.as_str(), rotated.1) {
+            ("fresh", _) => Ok(Rotated::Fresh),
+            ("again", behind) => Ok(Rotated::Again { behind: behind.parse().map_err(corrupt)? }),
+            ("reused", _) => Ok(Rotated::Reused),
+            ("unknown", _) => Ok(Rotated::Unknown),
+            (other, _) => Err(corrupt(format_args!("rotate answered {other}"))),
+        }
+    }
+
+    async fn revoke_family(&self, family: FamilyId, now: UnixTime) -> Result<(), StoreError> {
+        let script = &self.inner.scripts.end_family;
+        self.inner.verb(script, &keys::family(family), &[seconds(now)]).await.map(drop)
+    }
+}

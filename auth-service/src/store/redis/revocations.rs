@@ -1,0 +1,52 @@
+//! Revocations: one stream whose ids are their numbers.
+
+use async_trait::async_trait;
+use gateway_core::time::UnixTime;
+
+use super::super::{Batch, Cursor, Live, RevocationStore, StoreError, about};
+use super::reply::{Page, json, seconds};
+use super::{RedisStore, keys};
+use crate::domain::revocation::{Revocation, Target};
+use crate::domain::user::Subject;
+
+#[async_trait]
+impl RevocationStore for RedisStore {
+    async fn revoke(&self, revocations: &[Revocation], now: UnixTime) -> Result<(), StoreError> {
+        let mut arguments = vec![seconds(now)];
+        for revocation in revocations {
+            arguments.extend(parts(revocation)?);
+        }
+        self.inner.verb(&self.inner.scripts.revoke, keys::REVOCATIONS, &arguments).await.map(drop)
+    }
+
+    async fn cut_off(&self, revocation: &Revocation, now: UnixTime) -> Result<(), StoreError> {
+        let mut arguments = vec![seconds(now)];
+        arguments.extend(parts(revocation)?);
+        self.inner.verb(&self.inner.scripts.cut_off, keys::REVOCATIONS, &arguments).await.map(drop)
+    }
+
+    async fn revocations(&self, after: Option<Cursor>, now: UnixTime) -> Result<Batch, StoreError> {
+        let Page { cursor, is_snapshot, has_more, entries } = self.inner.page(after, now).await?;
+        let entries = entries.into_iter().map(|entry| entry.revocation).collect();
+        Ok(Batch { cursor, is_snapshot, has_more, entries })
+    }
+
+    async fn users(&self) -> Result<Vec<Subject>, StoreError> {
+        let names = self.inner.link.run(&self.inner.scripts.users, keys::USERS, &[]).await?;
+        Ok(names.iter().filter_map(|name| Subject::parse(name)).collect())
+    }
+
+    fn live(&self) -> &Live {
+        self.inner.copy.live()
+    }
+}
+
+/// A revocation as scripts take it: whom it is about, what the stream says, and what older ones are compared by.
+pub(super) fn parts(revocation: &Revocation) -> Result<[String; 4], StoreError> {
+    let issued_before = match &revocation.target {
+        Target::Token(_) => String::new(),
+        Target::User { issued_before, .. } | Target::Client { issued_before, .. } => seconds(*issued_before),
+    };
+    let name = about::key_of_target(&revocation.target);
+    Ok([name, json(&revocation.target)?, issued_before, seconds(revocation.expires_at)])
+}

@@ -1,0 +1,65 @@
+//! The scripts: each verb that touches more than one key is one of them, so that it happens whole or not at all.
+
+use fred::types::scripts::Script;
+
+use super::super::Rotation;
+use crate::domain::revocation::{LEEWAY, LONGEST_ACCESS_TOKEN};
+use crate::domain::token::Trail;
+
+/// Seconds for which a key outlives its record, for clocks that differ and for a purge that comes late.
+const MARGIN: u64 = 86_400;
+
+/// The scripts, ready to be called by their hash.
+#[derive(Debug)]
+pub(super) struct Scripts {
+    pub(super) insert: Script,
+    pub(super) extend: Script,
+    pub(super) replace_client: Script,
+    pub(super) remove_client: Script,
+    pub(super) take: Script,
+    pub(super) remove: Script,
+    pub(super) redeem: Script,
+    pub(super) rotate: Script,
+    pub(super) end_family: Script,
+    pub(super) revoke: Script,
+    pub(super) cut_off: Script,
+    pub(super) feed: Script,
+    pub(super) purge: Script,
+    pub(super) users: Script,
+    pub(super) memory: Script,
+}
+
+impl Scripts {
+    /// All of them, with the bounds that the domain sets.
+    pub(super) fn new() -> Self {
+        Self {
+            insert: script(include_str!("lua/insert.lua")),
+            extend: script(include_str!("lua/extend.lua")),
+            replace_client: script(include_str!("lua/replace_client.lua")),
+            remove_client: script(include_str!("lua/remove_client.lua")),
+            take: script(include_str!("lua/take.lua")),
+            remove: script(include_str!("lua/remove.lua")),
+            redeem: script(include_str!("lua/redeem.lua")),
+            rotate: script(include_str!("lua/rotate.lua")),
+            end_family: script(include_str!("lua/end_family.lua")),
+            revoke: script(include_str!("lua/revoke.lua")),
+            cut_off: script(include_str!("lua/cut_off.lua")),
+            feed: script(include_str!("lua/feed.lua")),
+            purge: script(include_str!("lua/purge.lua")),
+            users: script(include_str!("lua/users.lua")),
+            memory: script(include_str!("lua/memory.lua")),
+        }
+    }
+}
+
+fn script(body: &str) -> Script {
+    let bounds = [
+        ("LEEWAY", LEEWAY),
+        ("LONGEST_ACCESS_TOKEN", LONGEST_ACCESS_TOKEN),
+        ("MARGIN", MARGIN),
+        ("MAX_TOKENS", Trail::MAX as u64),
+        ("MAX_RETIRED", Rotation::MAX_RETIRED as u64),
+    ];
+    let bounds = bounds.map(|(name, value)| format!("local {name} = {value}\n")).concat();
+    Script::from_lua(format!("{bounds}{}\n{body}", include_str!("lua/prelude.lua")))
+}

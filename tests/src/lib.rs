@@ -21,6 +21,7 @@ pub mod launch;
 pub mod oauth;
 pub mod ports;
 pub mod raw;
+pub mod redis;
 pub mod sdk;
 pub mod upstream;
 pub mod wasm_host;

@@ -55,6 +55,14 @@ impl<'a> OAuthClient<'a> {
         url.expect("an authorization URL").into()
     }
 
+    /// Trades a refresh token: the status and what was said.
+    pub async fn refresh(&self, refresh_token: &str) -> (u16, Value) {
+        let client_id = self.client_id.as_str();
+        let form =
+            [("grant_type", "refresh_token"), ("refresh_token", refresh_token), ("client_id", client_id)];
+        self.token_request(&form).await
+    }
+
     /// Signs in as the first user, approves, and redeems the code: the token answer for `server`.
     pub async fn tokens(&self, server: &str) -> Value {
         self.tokens_and_exchange(server).await.0

@@ -9,6 +9,7 @@ use gateway_e2e::forge::{Forge, now};
 use gateway_e2e::gateway::Gateway;
 use gateway_e2e::oauth::OAuthClient;
 use gateway_e2e::raw;
+use gateway_e2e::redis::{Redis, Replica};
 use gateway_e2e::upstream::Recorder;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -70,6 +71,28 @@ async fn c_01_a_replayed_code_kills_the_access_token_that_came_from_it() {
     let (replayed, error): (u16, Value) = client.token_request(&exchange).await;
     assert_eq!((replayed, &error["error"]), (400, &json!("invalid_grant")));
     until_refused(&gateway, access_token).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn c_31_what_one_replica_revokes_on_redis_dies_at_the_edge_that_listens_to_another() {
+    let (recorder, redis) = (Recorder::start().await, Redis::start().await);
+    let gateway =
+        Gateway::builder().upstream(recorder.address()).with("REDIS_URL", &redis.url()).start().await;
+    let replica = Replica::start(&gateway, &redis).await;
+    let client = OAuthClient::register(&gateway).await;
+    let tokens = client.tokens("time").await;
+    let access_token = tokens["access_token"].as_str().expect("an access token");
+    assert_eq!(status(&gateway, access_token).await, 200);
+
+    let order = Client::new().post(format!("http://{}/internal/revocations", replica.internal()));
+    let answer = order.json(&json!({ "user": "admin" })).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    until_refused(&gateway, access_token).await;
+    let refresh_token = tokens["refresh_token"].as_str().expect("a refresh token");
+    let (refused, error) = client.refresh(refresh_token).await;
+    assert_eq!((refused, &error["error"]), (400, &json!("invalid_grant")));
+    replica.stop().await;
     gateway.stop().await;
 }
 

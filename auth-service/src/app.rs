@@ -11,9 +11,12 @@ use crate::data_dir::{self, DataDirError};
 use crate::flow::verify::Verifier;
 use crate::flow::{Deps, Ending};
 use crate::identity::local::LocalUsers;
+use crate::identity::people::People;
+use crate::identity::upstream::Providers;
+use crate::identity::upstream::fetch::FetchError;
 use crate::keys::{self, KeysError, SigningKeys};
 use crate::store::embedded::EmbeddedStore;
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{Store, StoreError, StoreErrorKind};
 
 /// The file of the embedded store, in the data directory.
 pub const STORE_FILE: &str = "auth.redb";
@@ -33,6 +36,9 @@ pub enum StartError {
     /// The store does not open.
     #[error("DATA_DIR: {0}: {1}")]
     Store(std::path::PathBuf, StoreError),
+    /// Providers are configured that cannot be reached.
+    #[error("identity providers: {0}")]
+    Providers(#[from] FetchError),
 }
 
 /// Opens store and keys, and gives what the flows need.
@@ -40,6 +46,7 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`].
 pub fn assemble(config: &Config) -> Result<Deps, StartError> {
+    let providers = Arc::new(Providers::new(config.providers.clone())?);
     let places = &config.places;
     let rng = Arc::new(SystemRng);
     data_dir::prepare(&places.data_dir)?;
@@ -50,10 +57,14 @@ pub fn assemble(config: &Config) -> Result<Deps, StartError> {
     })?;
     let now = UnixTime::from_secs(SystemClock.now());
     let keys = SigningKeys::open(&places.data_dir, places.rotation, now, rng.as_ref())?;
+    let store: Arc<dyn Store> = Arc::new(store);
+    let local = LocalUsers::new(&places.users_file);
+    let people = People::new(local, Arc::clone(&providers), Arc::clone(&store), Arc::new(SystemClock));
     Ok(Deps {
         catalogue: config.catalogue.clone(),
-        store: Arc::new(store),
-        identities: Arc::new(LocalUsers::new(&places.users_file)),
+        store,
+        identities: Arc::new(people),
+        providers,
         verifier: Verifier::new(&config.catalogue),
         keys,
         refresh_key: keys::refresh_key(&places.data_dir, rng.as_ref())?,

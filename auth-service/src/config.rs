@@ -14,6 +14,7 @@ use service_kit::telemetry::LogSettings;
 use crate::domain::catalogue::{Catalogue, NoServer};
 use crate::domain::resource_servers::ResourceServers;
 use crate::flow::Lifetimes;
+use crate::identity::upstream::settings::{self, ProviderSettings};
 use crate::identity::users_file::{Accounts, UsersFileError};
 use crate::keys::Rotation;
 
@@ -56,6 +57,8 @@ pub struct Config {
     pub internal_bind: SocketAddr,
     /// `ACCESS_TOKEN_LIFETIME` and the others.
     pub lifetimes: Lifetimes,
+    /// `GITHUB_CLIENT_ID` and the others: where users sign in who have no password here.
+    pub providers: Vec<ProviderSettings>,
 }
 
 impl Places {
@@ -102,10 +105,11 @@ impl Config {
         let mcp_config: PathBuf =
             reader.or("MCP_CONFIG", PathBuf::from("./mcp.json"), "a file such as ./mcp.json");
         let servers = reader.keep("MCP_CONFIG", server_names(&mcp_config)).unwrap_or_default();
-        if let Err(error) = Accounts::read(&places.users_file)
-            && !matches!(error, UsersFileError::Missing(_))
-        {
-            reader.mistake("USERS_FILE", error.to_string());
+        let providers = settings::read(&mut reader, &issuer);
+        match Accounts::read(&places.users_file) {
+            Ok(accounts) => default_roles(&mut reader, &providers, &accounts),
+            Err(UsersFileError::Missing(_)) => default_roles(&mut reader, &providers, &Accounts::default()),
+            Err(error) => reader.mistake("USERS_FILE", error.to_string()),
         }
         let resource_servers = resource_servers(&mut reader, &servers);
         let bind = address(&mut reader, "AUTH_BIND", 8000);
@@ -116,7 +120,21 @@ impl Config {
         let lifetimes = lifetimes(&mut reader);
         reader.finish()?;
         let catalogue = Catalogue::new(issuer, servers)?.with_resource_servers(resource_servers);
-        Ok((Self { places, catalogue, bind, internal_bind, lifetimes }, logs))
+        Ok((Self { places, catalogue, bind, internal_bind, lifetimes, providers }, logs))
+    }
+}
+
+/// A role that nobody defined gives nothing to anybody: it is a name that was mistyped.
+fn default_roles<S: Strings>(
+    reader: &mut Reader<'_, S>,
+    providers: &[ProviderSettings],
+    accounts: &Accounts,
+) {
+    for provider in providers {
+        for role in provider.default_roles.iter().filter(|role| !accounts.has_role(role)) {
+            let name = format!("{}_DEFAULT_ROLES", provider.id.as_str().to_ascii_uppercase());
+            reader.mistake(&name, format!("USERS_FILE defines no role \"{role}\""));
+        }
     }
 }
 
@@ -167,6 +185,7 @@ fn lifetimes<S: Strings>(reader: &mut Reader<'_, S>) -> Lifetimes {
         refresh_token: seconds("REFRESH_TOKEN_LIFETIME", 2_592_000, 1..=YEARS),
         refresh_grace: seconds("REFRESH_GRACE", 60, 0..=600),
         client: seconds("CLIENT_LIFETIME", 7_776_000, 0..=YEARS),
+        upstream: seconds("UPSTREAM_LIFETIME", 2_592_000, 1..=YEARS),
         session: seconds("SESSION_LIFETIME", 28_800, 1..=YEARS),
     }
 }
@@ -204,6 +223,7 @@ mod tests {
             refresh_grace: 60,
             client: 7_776_000,
             session: 28_800,
+            upstream: 2_592_000,
         };
         assert_eq!(config.lifetimes, expected);
     }

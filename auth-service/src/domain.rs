@@ -3,6 +3,7 @@
 //! Everything here is parsed once, at the edge, and never checked again. There is no IO and no clock; nothing here
 //! knows HTTP, the store or where users come from.
 
+pub mod admission;
 pub mod catalogue;
 pub mod client;
 pub mod client_update;
@@ -18,4 +19,5 @@ pub mod resource_servers;
 pub mod revocation;
 pub mod secret;
 pub mod token;
+pub mod upstream;
 pub mod user;

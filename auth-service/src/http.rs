@@ -2,6 +2,7 @@
 
 mod authorize;
 mod bearer;
+mod callback;
 mod client_auth;
 mod configuration;
 mod cookie;
@@ -60,8 +61,9 @@ pub fn public(deps: &Arc<Deps>) -> Router {
         .route("/token", post(token::post))
         .route("/revoke", post(revoke::post))
         .layer(cors);
-    let for_people =
-        Router::new().route("/authorize", get(authorize::get).post(authorize::post).head(error::not_allowed));
+    let for_people = Router::new()
+        .route("/authorize", get(authorize::get).post(authorize::post).head(error::not_allowed))
+        .route("/callback/{provider}", get(callback::get).head(error::not_allowed));
     let for_servers = Router::new()
         .route("/introspect", post(introspect::post))
         // Proxies ask with the method of the request that they ask about, whatever that is.

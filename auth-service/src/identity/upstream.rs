@@ -9,6 +9,8 @@ pub mod id_token;
 mod oidc;
 pub mod settings;
 
+use std::time::Duration;
+
 use gateway_core::time::UnixTime;
 use tokio::sync::Mutex;
 
@@ -24,6 +26,9 @@ use settings::{ProviderSettings, Site};
 
 pub use github::GitHubSites;
 pub use oidc::DomainOf;
+
+/// Longest time for all questions of one sign-in together: the edge waits for an answer for 15 s.
+const PATIENCE: Duration = Duration::from_secs(12);
 
 /// Why a provider could not say who signed in. Holds nothing that the provider wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +66,7 @@ pub struct Provider {
 
 #[derive(Debug)]
 enum Kind {
-    GitHub(GitHub),
+    GitHub(Box<GitHub>),
     Oidc(Box<Oidc>),
 }
 
@@ -107,10 +112,9 @@ impl Provider {
             Site::GitHub { sites, endpoints } => {
                 let asks_for_organisations = admission.asks_for_organisations();
                 let issuer = sites.issuer();
-                (
-                    issuer,
-                    Kind::GitHub(GitHub { http, registration, endpoints, sites, asks_for_organisations }),
-                )
+                let endpoints = *endpoints;
+                let github = GitHub { http, registration, endpoints, sites, asks_for_organisations };
+                (issuer, Kind::GitHub(Box::new(github)))
             }
             Site::Oidc { issuer, domain, prompt } => {
                 let (metadata, keys) = (Mutex::new(None), Mutex::new(oidc::no_keys()));
@@ -174,9 +178,12 @@ impl Provider {
     /// # Errors
     /// [`UpstreamError`].
     pub async fn person(&self, souvenir: Souvenir, now: UnixTime) -> Result<Person, UpstreamError> {
-        match &self.kind {
-            Kind::GitHub(github) => github.person(&self.id, souvenir).await,
-            Kind::Oidc(oidc) => oidc.person(&self.id, souvenir, now).await,
-        }
+        let asking = async {
+            match &self.kind {
+                Kind::GitHub(github) => github.person(&self.id, souvenir).await,
+                Kind::Oidc(oidc) => oidc.person(&self.id, souvenir, now).await,
+            }
+        };
+        tokio::time::timeout(PATIENCE, asking).await.unwrap_or(Err(FetchError::TooSlow.into()))
     }
 }

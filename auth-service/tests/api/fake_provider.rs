@@ -167,7 +167,7 @@ impl FakeProvider {
 }
 
 pub(crate) fn key(number: u8) -> SigningKey {
-    SigningKey::from_seed(Algorithm::Es256, &[number + 1; 32]).unwrap()
+    SigningKey::from_seed(Algorithm::Es256, &[number.wrapping_add(1); 32]).unwrap()
 }
 
 fn merge(object: &mut Value, more: &Value) {

@@ -93,7 +93,14 @@ impl GitHub {
         let redeemed = grant::redeem(&self.http, &self.registration, &self.endpoints, souvenir).await?;
         let token = &redeemed.access_token;
         let user: RawUser = self.get(token, "/user").await?;
-        let emails: Vec<RawEmail> = self.list(token, "/user/emails").await?;
+        if !is_login(&user.login) {
+            return Err(UpstreamError::Malformed("API"));
+        }
+        let emails: Vec<RawEmail> = match self.list(token, "/user/emails").await {
+            // A GitHub App need not have the permission to ask; then nobody has an address.
+            Err(UpstreamError::Status(403 | 404)) => Vec::new(),
+            asked => asked?,
+        };
         let email = emails.iter().find(|email| email.primary && email.verified);
         let email = email.and_then(|email| Email::parse(&email.email));
         let organisations: Vec<RawOrganisation> =
@@ -105,7 +112,11 @@ impl GitHub {
             username: user.login,
             domain: email.as_ref().map(|email| email.domain().to_owned()),
             email,
-            organisations: organisations.iter().map(|it| it.login.to_ascii_lowercase()).collect(),
+            organisations: organisations
+                .iter()
+                .filter(|organisation| is_login(&organisation.login))
+                .map(|organisation| organisation.login.to_ascii_lowercase())
+                .collect(),
         })
     }
 
@@ -142,4 +153,10 @@ impl GitHub {
         }
         serde_json::from_slice(answer.body()).map_err(|_| UpstreamError::Malformed("API"))
     }
+}
+
+/// Whether this can be the login of somebody; Enterprise servers allow underscores.
+fn is_login(text: &str) -> bool {
+    (1..=100).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }

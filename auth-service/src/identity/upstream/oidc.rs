@@ -1,5 +1,7 @@
 //! `OpenID` Connect providers, by discovery (`OpenID` Connect Discovery §4): Google, and any other.
 
+use std::sync::Arc;
+
 use gateway_core::jwks::KeySet;
 use gateway_core::jwks::cache::{Event, FetchFailed, Fetched, JwksCache, Keys, Limits, freshness};
 use gateway_core::jwt::JwtError;
@@ -7,7 +9,6 @@ use gateway_core::time::UnixTime;
 use http::{Method, Request, Response, StatusCode, header};
 use oauth2::{AccessToken, AuthType, AuthUrl, TokenUrl};
 use serde::Deserialize;
-use std::sync::Arc;
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -15,7 +16,7 @@ use super::UpstreamError;
 use super::fetch::HttpClient;
 use super::grant::{self, Endpoints, Luggage, Registration, Souvenir};
 use super::id_token::{self, Claims, Expected, IdTokenError, Profile};
-use crate::domain::upstream::{Email, Person, ProviderId};
+use crate::domain::upstream::{Email, Person, ProviderId, is_domain};
 use crate::domain::user::Subject;
 
 /// Seconds after which an issuer is asked again where its endpoints are.
@@ -128,7 +129,9 @@ impl Oidc {
         let of_email = || email.as_ref().map(|email| email.domain().to_owned());
         let domain = match self.domain {
             DomainOf::Email => of_email(),
-            DomainOf::HostedDomain => profile.hd.map(|domain| domain.to_ascii_lowercase()),
+            DomainOf::HostedDomain => {
+                profile.hd.filter(|domain| is_domain(domain)).map(|domain| domain.to_ascii_lowercase())
+            }
         };
         let names =
             [profile.preferred_username, email.as_ref().map(|it| it.as_str().to_owned()), profile.name];

@@ -39,7 +39,7 @@ pub enum Site {
         /// Where it is.
         sites: GitHubSites,
         /// Where it answers.
-        endpoints: Endpoints,
+        endpoints: Box<Endpoints>,
     },
     /// An `OpenID` Connect issuer.
     Oidc {
@@ -108,7 +108,7 @@ impl<'r, 's, S: Strings> Section<'r, 's, S> {
         let sites = GitHubSites { site, api };
         let name = self.name("URL");
         let endpoints = self.reader.keep(&name, sites.endpoints())?;
-        Some(common.at("GitHub".to_owned(), Site::GitHub { sites, endpoints }))
+        Some(common.at("GitHub".to_owned(), Site::GitHub { sites, endpoints: Box::new(endpoints) }))
     }
 
     fn google(mut self, public_url: &PublicUrl) -> Option<ProviderSettings> {

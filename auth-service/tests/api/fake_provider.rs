@@ -59,6 +59,8 @@ pub(crate) struct Script {
     pub(crate) userinfo: Value,
     /// Path and `Authorization` of every request.
     pub(crate) seen: Vec<(String, String)>,
+    /// Where the token endpoint was shown the client's secret.
+    pub(crate) secret_in_body: bool,
     codes: HashMap<String, Granted>,
 }
 
@@ -219,7 +221,10 @@ fn honest(fake: &FakeProvider, path: &str, body: &[u8]) -> Response {
             let key = key(script.published.unwrap_or(script.key));
             said(200, &json!({ "keys": [key.public_jwk()] }))
         }
-        "/token" | "/login/oauth/access_token" => fake.token(&mut script, &form),
+        "/token" | "/login/oauth/access_token" => {
+            script.secret_in_body = form.get("client_secret").is_some_and(|secret| secret == SECRET);
+            fake.token(&mut script, &form)
+        }
         "/userinfo" => said(200, &script.userinfo),
         "/api/v3/user" => said(200, &script.github.0),
         "/api/v3/user/emails" => said(200, &script.github.1),

@@ -279,6 +279,24 @@ async fn b_06_an_answer_that_names_another_issuer_is_not_taken() {
 }
 
 #[tokio::test]
+async fn the_secret_is_shown_where_the_provider_wants_it_first() {
+    for (methods, in_body) in [
+        (json!(["client_secret_post", "client_secret_basic"]), true),
+        (json!(["private_key_jwt", "client_secret_basic", "client_secret_post"]), false),
+        (json!(null), false),
+    ] {
+        let fake = FakeProvider::start().await;
+        fake.script().metadata = json!({ "token_endpoint_auth_methods_supported": methods });
+        let app = app(&fake);
+        let address = address(&app).await;
+        travel(&mut Browser::new(&app), &fake, &address, "corp").await;
+        let script = fake.script();
+        let is_basic = script.seen.iter().any(|(path, who)| path == "/token" && who.starts_with("Basic "));
+        assert_eq!((script.secret_in_body, is_basic), (in_body, !in_body), "{methods}");
+    }
+}
+
+#[tokio::test]
 async fn b_19_what_a_provider_says_instead_of_a_code_is_not_repeated() {
     let fake = FakeProvider::start().await;
     let app = app(&fake);

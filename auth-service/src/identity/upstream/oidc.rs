@@ -260,15 +260,18 @@ impl RawMetadata {
         if !all.into_iter().chain(&self.userinfo_endpoint).all(is_good) {
             return None;
         }
+        // What it names first; Basic is what a provider that says nothing takes (Discovery §3).
         let methods = self.token_endpoint_auth_methods_supported.unwrap_or_default();
-        let takes = |name: &str| methods.iter().any(|method| method == name);
-        // Basic is what a provider that says nothing takes (Discovery §3).
-        let only_post = takes("client_secret_post") && !takes("client_secret_basic");
+        let auth = methods.iter().find_map(|method| match method.as_str() {
+            "client_secret_basic" => Some(AuthType::BasicAuth),
+            "client_secret_post" => Some(AuthType::RequestBody),
+            _ => None,
+        });
         Some(Metadata {
             endpoints: Endpoints {
                 authorization: AuthUrl::from_url(self.authorization_endpoint),
                 token: TokenUrl::from_url(self.token_endpoint),
-                auth: if only_post { AuthType::RequestBody } else { AuthType::BasicAuth },
+                auth: auth.unwrap_or(AuthType::BasicAuth),
             },
             keys: self.jwks_uri.into(),
             userinfo: self.userinfo_endpoint.map(Into::into),

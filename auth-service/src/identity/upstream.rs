@@ -117,9 +117,9 @@ impl Provider {
                 (issuer, Kind::GitHub(Box::new(github)))
             }
             Site::Oidc { issuer, domain, prompt } => {
-                let (metadata, keys) = (Mutex::new(None), Mutex::new(oidc::no_keys()));
+                let (discovery, keys) = (Mutex::default(), Mutex::new(oidc::no_keys()));
                 let oidc =
-                    Oidc { http, registration, issuer: issuer.clone(), domain, prompt, metadata, keys };
+                    Oidc { http, registration, issuer: issuer.clone(), domain, prompt, discovery, keys };
                 (issuer, Kind::Oidc(Box::new(oidc)))
             }
         };

@@ -130,7 +130,11 @@ async fn b_17_a_provider_that_cannot_be_discovered_is_said_so_before_anybody_lea
         let mut browser = Browser::new(&app);
         let answer = browser.submit(&address, &[("action", "upstream"), ("provider", "corp")]).await;
         is_refused(&answer, &format!("{whim:?}"));
+        let asked = fake.script().seen.len();
+        browser.submit(&address, &[("action", "upstream"), ("provider", "corp")]).await;
+        assert_eq!(fake.script().seen.len(), asked, "not asked again at once");
         fake.script().whims.clear();
+        app.clock.advance(5);
         assert_eq!(
             travel(&mut browser, &fake, &address, "corp").await.status,
             StatusCode::SEE_OTHER,
@@ -154,6 +158,7 @@ async fn b_06_a_discovery_document_of_another_issuer_or_for_plain_http_is_not_be
         json!({ "token_endpoint": null }),
     ] {
         fake.script().metadata = metadata.clone();
+        app.clock.advance(5);
         let form = [("action", "upstream"), ("provider", "corp")];
         is_refused(&Browser::new(&app).submit(&address, &form).await, &metadata.to_string());
     }

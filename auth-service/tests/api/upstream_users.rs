@@ -176,6 +176,19 @@ async fn without_a_users_file_everybody_is_a_stranger_and_nothing_is_broken() {
 }
 
 #[tokio::test]
+async fn a_users_file_that_goes_away_is_an_outage_and_revokes_nothing() {
+    let fake = FakeProvider::start().await;
+    let app = app(&fake);
+    let (client, token) = connected(&app, &fake).await;
+    let (file, aside) = (app.home.path().join("users.json"), app.home.path().join("aside"));
+    std::fs::rename(&file, &aside).unwrap();
+    assert_eq!(refresh(&app, &client, &token).await.error(), "503 temporarily_unavailable");
+    assert!(Watch::default().look(&app.deps).await.is_err());
+    std::fs::rename(&aside, &file).unwrap();
+    assert_eq!(refresh(&app, &client, &token).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn b_09_who_is_taken_out_of_the_list_cannot_refresh_after_the_restart() {
     let fake = FakeProvider::start().await;
     let first = app(&fake);

@@ -22,6 +22,9 @@ use crate::domain::user::Subject;
 /// Seconds after which an issuer is asked again where its endpoints are.
 const REDISCOVER: u64 = 3600;
 
+/// Seconds for which an issuer that did not answer is not asked again: else everybody would wait for it, one after the other.
+const RETRY: u64 = 5;
+
 /// Seconds for which its last answer is good if it does not give another.
 const TRUST: u64 = 86_400;
 
@@ -35,7 +38,7 @@ pub(super) struct Oidc {
     pub(super) domain: DomainOf,
     /// What it is asked to do with a browser that it knows already.
     pub(super) prompt: Option<&'static str>,
-    pub(super) metadata: Mutex<Option<(UnixTime, Arc<Metadata>)>>,
+    pub(super) discovery: Mutex<Discovery>,
     pub(super) keys: Mutex<JwksCache>,
 }
 
@@ -48,9 +51,16 @@ pub enum DomainOf {
     HostedDomain,
 }
 
+/// What is known of where an issuer answers.
+#[derive(Debug, Default)]
+pub(super) struct Discovery {
+    last: Option<(UnixTime, Arc<Metadata>)>,
+    failed: Option<(UnixTime, UpstreamError)>,
+}
+
 /// Where an issuer answers.
 #[derive(Debug)]
-pub(super) struct Metadata {
+struct Metadata {
     endpoints: Endpoints,
     keys: String,
     userinfo: Option<String>,
@@ -202,21 +212,28 @@ impl Oidc {
 
     /// Where the issuer answers: what it said within the hour, or else what it says now, or else what it said last.
     async fn metadata(&self, now: UnixTime) -> Result<Arc<Metadata>, UpstreamError> {
-        let mut last = self.metadata.lock().await;
-        let known = last.as_ref().map(|(at, metadata)| (now.since(*at), Arc::clone(metadata)));
+        let mut discovery = self.discovery.lock().await;
+        let known = discovery.last.as_ref().map(|(at, metadata)| (now.since(*at), Arc::clone(metadata)));
         if let Some((age, metadata)) = &known
             && *age < REDISCOVER
         {
             return Ok(Arc::clone(metadata));
         }
-        match (self.discovered().await, known) {
+        let answer = match discovery.failed {
+            Some((at, error)) if now.since(at) < RETRY => Err(error),
+            Some(_) | None => self.discovered().await.map(Arc::new),
+        };
+        match (answer, known) {
             (Ok(metadata), _) => {
-                let metadata = Arc::new(metadata);
-                *last = Some((now, Arc::clone(&metadata)));
+                *discovery = Discovery { last: Some((now, Arc::clone(&metadata))), failed: None };
                 Ok(metadata)
             }
-            (Err(_), Some((age, metadata))) if age < TRUST => Ok(metadata),
-            (Err(error), _) => Err(error),
+            (Err(error), known) => {
+                if discovery.failed.is_none_or(|(at, _)| now.since(at) >= RETRY) {
+                    discovery.failed = Some((now, error));
+                }
+                known.filter(|(age, _)| *age < TRUST).map(|(_, metadata)| metadata).ok_or(error)
+            }
         }
     }
 

@@ -13,9 +13,9 @@ use crate::domain::user::Subject;
 pub(super) struct RawUpstreamUser {
     pub(super) subject: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    roles: Vec<String>,
+    pub(super) roles: Vec<String>,
     #[serde(default)]
-    allowed_tools: Vec<String>,
+    pub(super) allowed_tools: Vec<String>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) disabled: bool,
 }

@@ -63,7 +63,7 @@ pub fn public(deps: &Arc<Deps>) -> Router {
         .layer(cors);
     let for_people = Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post).head(error::not_allowed))
-        .route("/callback/{provider}", get(callback::get).head(error::not_allowed));
+        .route("/callback/{provider}", get(callback::get).head(error::only_get));
     let for_servers = Router::new()
         .route("/introspect", post(introspect::post))
         // Proxies ask with the method of the request that they ask about, whatever that is.

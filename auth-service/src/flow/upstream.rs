@@ -20,7 +20,6 @@ use crate::identity::upstream::grant::{Luggage, Souvenir};
 use crate::identity::upstream::{Provider, UpstreamError};
 
 /// A browser that may go.
-#[derive(Debug)]
 pub struct Way {
     /// Where to.
     pub address: String,
@@ -28,6 +27,13 @@ pub struct Way {
     pub label: String,
     /// What it will be known by when it comes back.
     pub browser: Secret<UpstreamBrowser>,
+}
+
+impl std::fmt::Debug for Way {
+    /// Not the address: `state` is in it.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Way({})", self.label)
+    }
 }
 
 /// A browser that came back, with its user signed in.

@@ -27,8 +27,9 @@ use settings::{ProviderSettings, Site};
 pub use github::GitHubSites;
 pub use oidc::DomainOf;
 
-/// Longest time for all questions of one sign-in together: the edge waits for an answer for 15 s.
-const PATIENCE: Duration = Duration::from_secs(12);
+/// Longest time for all questions about one user together. With discovery before it, that is less than the 15 s for which
+/// the edge waits.
+const PATIENCE: Duration = Duration::from_secs(9);
 
 /// Why a provider could not say who signed in. Holds nothing that the provider wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -213,6 +213,22 @@ async fn b_05_a_state_is_good_once_in_time_and_at_its_own_provider() {
 }
 
 #[tokio::test]
+async fn a_19_looking_at_the_callback_without_wanting_it_spends_nothing() {
+    let fake = FakeProvider::start().await;
+    let app = app(&fake);
+    let address = address(&app).await;
+    let mut browser = Browser::new(&app);
+    let callback = fake.signed_in(&leave(&mut browser, &address, "github").await);
+    for method in ["HEAD", "POST", "PUT"] {
+        let request = axum::http::Request::builder().method(method).uri(&callback);
+        let answer = app.send(request.body(axum::body::Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
+        assert!(answer.header("allow").contains("GET"), "{method}");
+    }
+    assert_eq!(browser.open(&callback).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
 async fn b_02_the_answer_to_another_browser_signs_nobody_in() {
     let fake = FakeProvider::start().await;
     let app = app(&fake);

@@ -36,7 +36,6 @@ pub struct Endpoints {
 }
 
 /// What a browser takes along to a provider.
-#[derive(Debug)]
 pub struct Luggage {
     /// `state`.
     pub state: CsrfToken,
@@ -49,7 +48,6 @@ pub struct Luggage {
 }
 
 /// What a browser brings back.
-#[derive(Debug)]
 pub struct Souvenir {
     /// `code`.
     pub code: AuthorizationCode,
@@ -57,6 +55,18 @@ pub struct Souvenir {
     pub nonce: String,
     /// The verifier that it took along.
     pub verifier: PkceCodeVerifier,
+}
+
+impl std::fmt::Debug for Luggage {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Luggage(…)")
+    }
+}
+
+impl std::fmt::Debug for Souvenir {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Souvenir(…)")
+    }
 }
 
 /// What a code was redeemed for. It is used for this one sign-in and dropped.

@@ -60,8 +60,9 @@ struct Section<'r, 's, S: Strings> {
 
 /// Reads all providers. Each is there when its `…_CLIENT_ID` is.
 pub fn read<S: Strings>(reader: &mut Reader<'_, S>, public_url: &PublicUrl) -> Vec<ProviderSettings> {
-    let named =
-        reader.optional("OIDC_PROVIDERS", "names separated by commas").unwrap_or_else(|| "oidc".to_owned());
+    let named: Option<String> = reader.optional("OIDC_PROVIDERS", "names separated by commas");
+    let is_named = named.is_some();
+    let named = named.unwrap_or_else(|| "oidc".to_owned());
     let mut all: Vec<ProviderSettings> = Vec::new();
     all.extend(Section::of(reader, "github").github(public_url));
     all.extend(Section::of(reader, "google").google(public_url));
@@ -72,7 +73,7 @@ pub fn read<S: Strings>(reader: &mut Reader<'_, S>, public_url: &PublicUrl) -> V
             reader.mistake("OIDC_PROVIDERS", format!("the name {name} is taken"));
             continue;
         }
-        all.extend(Section::of(reader, name).oidc(&id, public_url));
+        all.extend(Section::of(reader, name).oidc(&id, is_named, public_url));
     }
     all
 }
@@ -119,7 +120,13 @@ impl<'r, 's, S: Strings> Section<'r, 's, S> {
         Some(common.at("Google".to_owned(), site))
     }
 
-    fn oidc(mut self, id: &ProviderId, public_url: &PublicUrl) -> Option<ProviderSettings> {
+    /// `is_named`: the operator has listed the provider, so it must be there.
+    fn oidc(mut self, id: &ProviderId, is_named: bool, public_url: &PublicUrl) -> Option<ProviderSettings> {
+        let client_setting = self.name("CLIENT_ID");
+        if is_named && self.reader.optional::<String>(&client_setting, "a client").is_none() {
+            let because = format!("expected a client, because OIDC_PROVIDERS names {id}");
+            self.reader.mistake(&client_setting, because);
+        }
         let issuer = self.issuer();
         let label_setting = self.name("LABEL");
         let label: Option<String> = self.reader.optional(&label_setting, "what people call the provider");
@@ -314,7 +321,7 @@ mod tests {
             ("ALLOWED_GITHUB_ORGS", "corp"),
             ("GOOGLE_CLIENT_SECRET", "canary"),
             ("ALLOWED_GOOGLE_EMAILS", "everybody"),
-            ("OIDC_PROVIDERS", "corp,github,Corp"),
+            ("OIDC_PROVIDERS", "corp,github,Corp,later"),
             ("CORP_CLIENT_ID", "c"),
             ("CORP_CLIENT_SECRET", "canary"),
         ])
@@ -328,6 +335,7 @@ mod tests {
             "OIDC_PROVIDERS: the name github is taken",
             "OIDC_PROVIDERS: expected names such as corp",
             "CORP_ISSUER: expected the provider's issuer",
+            "LATER_CLIENT_ID: expected a client, because OIDC_PROVIDERS names later",
         ] {
             assert!(mistakes.contains(expected), "{expected}: {mistakes}");
         }

@@ -10,6 +10,7 @@ use oauth2::{AuthorizationCode, CsrfToken, PkceCodeVerifier};
 
 use super::authorize::{AuthorizationRequest, Prompt};
 use super::error::Cause;
+use super::revoke::user_is_gone;
 use super::sign_in;
 use super::{DEPARTURE_LIFETIME, Deps};
 use crate::audit::{self, Event};
@@ -184,6 +185,11 @@ async fn welcome(
     before: Option<&Secret<BrowserSession>>,
 ) -> Result<Secret<BrowserSession>, UpstreamFlowError> {
     let user = deps.identities.admit(&person).await.map_err(Cause::from)?;
+    if user.is_none() && deps.store.person(&person.subject, deps.now()).await.map_err(Cause::from)?.is_some()
+    {
+        // They were let in by what was said about them before, which is not true any more.
+        user_is_gone(deps, &person.subject).await?;
+    }
     let Some(user) = user.filter(|user| !user.allowed.is_empty()) else {
         audit::record(Event::SignIn).user(&person.subject).detail("not admitted").refused();
         return Err(UpstreamFlowError::NotAdmitted(place.clone(), Box::new(person)));

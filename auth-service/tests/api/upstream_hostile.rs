@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::app::{Answer, NOW, TestApp, logs};
 use crate::browser::Browser;
 use crate::fake_provider::{ACCESS_TOKEN, FakeProvider, RANT, SECRET, Whim, key};
-use crate::upstream::{address, app, leave, link, travel};
+use crate::upstream::{address, app, home, leave, link, travel};
 
 /// Where the user of a hostile provider ends.
 fn is_refused(answer: &Answer, why: &str) {
@@ -161,6 +161,24 @@ async fn b_06_a_discovery_document_of_another_issuer_or_for_plain_http_is_not_be
         app.clock.advance(5);
         let form = [("action", "upstream"), ("provider", "corp")];
         is_refused(&Browser::new(&app).submit(&address, &form).await, &metadata.to_string());
+    }
+}
+
+#[tokio::test]
+async fn b_17_nobody_there_and_bad_tls_are_the_same_to_the_user() {
+    let fake = FakeProvider::start().await;
+    let without_tls = fake.url.replace("http://", "https://");
+    for issuer in ["http://127.0.0.1:1", without_tls.as_str()] {
+        let settings = [
+            ("OIDC_CLIENT_ID", "us"),
+            ("OIDC_CLIENT_SECRET", SECRET),
+            ("OIDC_ISSUER", issuer),
+            ("ALLOWED_OIDC_USERS", "*"),
+        ];
+        let app = TestApp::with_providers(home(false), &settings);
+        let address = address(&app).await;
+        let form = [("action", "upstream"), ("provider", "oidc")];
+        is_refused(&Browser::new(&app).submit(&address, &form).await, issuer);
     }
 }
 

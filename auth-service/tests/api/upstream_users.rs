@@ -248,6 +248,23 @@ async fn b_09_what_a_provider_said_is_believed_for_a_bounded_time() {
 }
 
 #[tokio::test]
+async fn b_09_who_turns_out_to_have_left_the_organisation_loses_what_they_had() {
+    let fake = FakeProvider::start().await;
+    let app = app_in(home(false), &fake, &[("ALLOWED_GITHUB_ORGS", "corp")]);
+    let (client, token) = connected(&app, &fake).await;
+    let address = address(&app).await;
+    fake.script().github.2 = json!([]);
+    let answer = travel(&mut Browser::new(&app), &fake, &address, "github").await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(app.revoked().await[0]["sub"], "github:583231");
+    assert_eq!(refresh(&app, &client, &token).await.error(), "400 invalid_grant");
+    travel(&mut Browser::new(&app), &fake, &address, "github").await;
+    fake.script().github.0 = json!({ "id": 7, "login": "stranger" });
+    travel(&mut Browser::new(&app), &fake, &address, "github").await;
+    assert_eq!(app.revoked().await.len(), 1, "strangers cannot fill the feed");
+}
+
+#[tokio::test]
 async fn b_08_another_issuer_under_the_same_name_speaks_of_other_people() {
     let (one, two) = (FakeProvider::start().await, FakeProvider::start().await);
     let first = app(&one);

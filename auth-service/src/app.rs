@@ -13,6 +13,9 @@ use crate::documents::Documents;
 use crate::flow::verify::Verifier;
 use crate::flow::{Deps, Ending};
 use crate::identity::local::LocalUsers;
+use crate::identity::people::People;
+use crate::identity::upstream::Providers;
+use crate::identity::upstream::fetch::FetchError;
 use crate::keys::{self, KeysError, SigningKeys};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -45,6 +48,9 @@ pub enum StartError {
     /// The Redis at this place cannot be used.
     #[error("REDIS_URL: {0}: {1}")]
     Redis(String, RedisError),
+    /// Providers are configured that cannot be reached.
+    #[error("identity providers: {0}")]
+    Providers(#[from] FetchError),
 }
 
 /// Opens store and keys, and gives what the flows need.
@@ -52,6 +58,7 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`].
 pub async fn assemble(config: &Config) -> Result<Deps, StartError> {
+    let providers = Arc::new(Providers::new(config.providers.clone())?);
     let places = &config.places;
     let rng = Arc::new(SystemRng);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -66,11 +73,14 @@ pub async fn assemble(config: &Config) -> Result<Deps, StartError> {
     let now = UnixTime::from_secs(clock.now());
     let keys = SigningKeys::open(&places.data_dir, places.rotation, now, rng.as_ref())?;
     let outbound = Outbound::new(Arc::new(SystemNetwork), config.roots.clone())?;
+    let local = LocalUsers::new(&places.users_file);
+    let people = People::new(local, Arc::clone(&providers), Arc::clone(&store), Arc::clone(&clock));
     Ok(Deps {
         catalogue: config.catalogue.clone(),
         store,
         documents: config.documents.clone().map(|rules| Documents::new(outbound, rules)),
-        identities: Arc::new(LocalUsers::new(&places.users_file)),
+        identities: Arc::new(people),
+        providers,
         verifier: Verifier::new(&config.catalogue),
         keys,
         refresh_key: keys::refresh_key(&places.data_dir, rng.as_ref())?,

@@ -35,6 +35,10 @@ pub enum Event {
     SignIn,
     /// A user signed out.
     SignOut,
+    /// An answer from a provider came without the browser that was sent there, late, or twice.
+    SignInForged,
+    /// A provider did not say who signed in.
+    SignInFailed,
     /// A user answered a consent page.
     Consent,
     /// A consent answer came from another browser, for another request, or twice.
@@ -72,6 +76,8 @@ impl Event {
             Self::RegistrationAccess => "registration_access",
             Self::SignIn => "sign_in",
             Self::SignOut => "sign_out",
+            Self::SignInForged => "sign_in_forged",
+            Self::SignInFailed => "sign_in_failed",
             Self::Consent => "consent",
             Self::ConsentForged => "consent_forged",
             Self::ClientAuthentication => "client_authentication",

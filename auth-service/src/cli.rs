@@ -167,10 +167,14 @@ fn examine() -> ExitCode {
 fn serve() -> Result<(), CommandError> {
     let (config, logs) = Config::read(&ProcessEnv)?;
     logs.start();
-    if !config.places.users_file.exists() {
+    if config.providers.is_empty() && !config.places.users_file.exists() {
         tracing::warn!(
             "nobody can sign in: there is no users file; run `auth-service init` to create a first user"
         );
+    }
+    for provider in config.providers.iter().filter(|provider| provider.admission.is_empty()) {
+        let name = provider.id.as_str();
+        tracing::warn!(provider = name, "nobody can sign in there: none of its ALLOWED_… settings is set");
     }
     let runtime = tokio::runtime::Runtime::new().map_err(CommandError::Runtime)?;
     runtime.block_on(async {

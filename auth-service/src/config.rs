@@ -15,6 +15,7 @@ use crate::documents::DocumentRules;
 use crate::domain::catalogue::{Catalogue, NoServer};
 use crate::domain::resource_servers::ResourceServers;
 use crate::flow::Lifetimes;
+use crate::identity::upstream::settings::{self, ProviderSettings};
 use crate::identity::users_file::{Accounts, UsersFileError};
 use crate::keys::Rotation;
 use crate::limits::{Rate, Rates};
@@ -69,6 +70,8 @@ pub struct Config {
     pub roots: Roots,
     /// `REDIS_URL` with `REDIS_PASSWORD`: the store; without, it is a file in the data directory.
     pub redis: Option<RedisSettings>,
+    /// `GITHUB_CLIENT_ID` and the others: where users sign in who have no password here.
+    pub providers: Vec<ProviderSettings>,
 }
 
 impl Places {
@@ -115,10 +118,11 @@ impl Config {
         let mcp_config: PathBuf =
             reader.or("MCP_CONFIG", PathBuf::from("./mcp.json"), "a file such as ./mcp.json");
         let servers = reader.keep("MCP_CONFIG", server_names(&mcp_config)).unwrap_or_default();
-        if let Err(error) = Accounts::read(&places.users_file)
-            && !matches!(error, UsersFileError::Missing(_))
-        {
-            reader.mistake("USERS_FILE", error.to_string());
+        let providers = settings::read(&mut reader, &issuer);
+        match Accounts::read(&places.users_file) {
+            Ok(accounts) => default_roles(&mut reader, &providers, &accounts),
+            Err(UsersFileError::Missing(_)) => default_roles(&mut reader, &providers, &Accounts::default()),
+            Err(error) => reader.mistake("USERS_FILE", error.to_string()),
         }
         let resource_servers = resource_servers(&mut reader, &servers);
         let bind = address(&mut reader, "AUTH_BIND", 8000);
@@ -133,7 +137,35 @@ impl Config {
         let redis = redis(&mut reader);
         reader.finish()?;
         let catalogue = Catalogue::new(issuer, servers)?.with_resource_servers(resource_servers);
-        Ok((Self { places, catalogue, bind, internal_bind, lifetimes, rates, documents, roots, redis }, logs))
+        Ok((
+            Self {
+                places,
+                catalogue,
+                bind,
+                internal_bind,
+                lifetimes,
+                rates,
+                documents,
+                roots,
+                redis,
+                providers,
+            },
+            logs,
+        ))
+    }
+}
+
+/// A role that nobody defined gives nothing to anybody: it is a name that was mistyped.
+fn default_roles<S: Strings>(
+    reader: &mut Reader<'_, S>,
+    providers: &[ProviderSettings],
+    accounts: &Accounts,
+) {
+    for provider in providers {
+        for role in provider.default_roles.iter().filter(|role| !accounts.has_role(role)) {
+            let name = format!("{}_DEFAULT_ROLES", provider.id.as_str().to_ascii_uppercase());
+            reader.mistake(&name, format!("USERS_FILE defines no role \"{role}\""));
+        }
     }
 }
 
@@ -184,6 +216,7 @@ fn lifetimes<S: Strings>(reader: &mut Reader<'_, S>) -> Lifetimes {
         refresh_token: seconds("REFRESH_TOKEN_LIFETIME", 2_592_000, 1..=YEARS),
         refresh_grace: seconds("REFRESH_GRACE", 60, 0..=600),
         client: seconds("CLIENT_LIFETIME", 7_776_000, 0..=YEARS),
+        upstream: seconds("UPSTREAM_LIFETIME", 2_592_000, 1..=YEARS),
         session: seconds("SESSION_LIFETIME", 28_800, 1..=YEARS),
     }
 }
@@ -242,145 +275,4 @@ fn server_names(path: &Path) -> Result<Vec<ServerName>, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    #[test]
-    fn without_settings_everything_has_its_default() {
-        let home = tempfile::tempdir().unwrap();
-        let mcp_config = home.path().join("mcp.json");
-        std::fs::write(&mcp_config, r#"{"mcpServers":{"time":{},"fetch":{"url":"x"}},"other":1}"#).unwrap();
-        let env = BTreeMap::from([("MCP_CONFIG".to_owned(), mcp_config.display().to_string())]);
-        let (config, _) = Config::read(&env).unwrap();
-        assert_eq!(config.catalogue.issuer().as_str(), "http://localhost:8080");
-        assert_eq!(config.catalogue.servers().count(), 2);
-        assert_eq!(config.bind.to_string(), "127.0.0.1:8000");
-        assert_eq!(config.internal_bind.to_string(), "127.0.0.1:8001");
-        assert_eq!(config.places.users_file, Path::new("./data/users.json"));
-        assert_eq!(
-            config.places.rotation,
-            Rotation { algorithm: Algorithm::Es256, interval: 7_776_000, lead: 600 }
-        );
-        let expected = Lifetimes {
-            access_token: 900,
-            refresh_token: 2_592_000,
-            refresh_grace: 60,
-            client: 7_776_000,
-            session: 28_800,
-        };
-        assert_eq!(config.lifetimes, expected);
-        assert!(config.redis.is_none(), "the store is embedded");
-        assert_eq!(config.documents, Some(DocumentRules::default()));
-    }
-
-    #[test]
-    fn clients_that_describe_themselves_can_be_limited_or_switched_off() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let read = |pairs: &[(&str, &str)]| {
-            let env: BTreeMap<String, String> =
-                pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            let mut reader = Reader::new(&env);
-            let documents = documents(&mut reader);
-            roots(&mut reader);
-            reader.finish().map(|()| documents).map_err(|mistakes| mistakes.to_string())
-        };
-        assert_eq!(read(&[("CLIENT_ID_DOCUMENTS", "false")]), Ok(None));
-        let limited = read(&[
-            ("CLIENT_ID_DOCUMENT_DOMAINS", "app.example,*.corp.example"),
-            ("CLIENT_ID_DOCUMENT_PRIVATE_ORIGINS", "https://apps.corp.example:8443"),
-        ]);
-        assert!(limited.unwrap().unwrap().domains.hold("apps.corp.example"));
-        let mistakes = read(&[
-            ("CLIENT_ID_DOCUMENTS", "perhaps"),
-            ("CLIENT_ID_DOCUMENT_DOMAINS", " "),
-            ("CLIENT_ID_DOCUMENT_PRIVATE_ORIGINS", "http://apps.corp.example"),
-            ("OUTBOUND_CA_FILE", file.path().to_str().unwrap()),
-        ])
-        .unwrap_err();
-        for line in [
-            "CLIENT_ID_DOCUMENTS: expected true or false",
-            "CLIENT_ID_DOCUMENT_DOMAINS: expected * or domains",
-            "CLIENT_ID_DOCUMENT_PRIVATE_ORIGINS: expected origins",
-            "OUTBOUND_CA_FILE: ",
-        ] {
-            assert!(mistakes.contains(line), "{line}: {mistakes}");
-        }
-    }
-
-    #[test]
-    fn j_07_the_password_of_redis_is_in_no_mistake_and_no_debug_output() {
-        let home = tempfile::tempdir().unwrap();
-        let file = home.path().join("mcp.json");
-        std::fs::write(&file, r#"{"mcpServers":{"time":{}}}"#).unwrap();
-        let read = |pairs: &[(&str, &str)]| {
-            let mcp_config = ("MCP_CONFIG", file.to_str().unwrap());
-            let pairs = pairs.iter().copied().chain([mcp_config]);
-            let env: BTreeMap<_, _> =
-                pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            Config::read(&env).map(|(config, _)| config)
-        };
-        let config = read(&[("REDIS_URL", "redis://auth@r:1"), ("REDIS_PASSWORD", "canary")]).unwrap();
-        assert_eq!(config.redis.as_ref().unwrap().to_string(), "r:1");
-        assert!(!format!("{config:?}").contains("canary"));
-        for wrong in [
-            &[("REDIS_URL", "redis://:canary@r:1"), ("REDIS_PASSWORD", "canary")][..],
-            &[("REDIS_URL", "redis://:canary@r:port")],
-            &[("REDIS_URL", "canary")],
-            &[("REDIS_PASSWORD", "canary")],
-        ] {
-            let mistakes = read(wrong).unwrap_err().to_string();
-            assert!(mistakes.starts_with("REDIS_") && !mistakes.contains("canary"), "{mistakes}");
-        }
-    }
-
-    #[test]
-    fn clients_stand_for_servers_that_are_there() {
-        let home = tempfile::tempdir().unwrap();
-        let mcp_config = home.path().join("mcp.json");
-        std::fs::write(&mcp_config, r#"{"mcpServers":{"time":{}}}"#).unwrap();
-        let read = |clients: &str| {
-            let settings = [("MCP_CONFIG", mcp_config.to_str().unwrap()), ("INTROSPECTION_CLIENTS", clients)];
-            let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
-            Config::read(&BTreeMap::from(settings)).map(|(config, _)| config)
-        };
-        let id = crate::domain::client::ClientId::parse("c").unwrap();
-        let audiences = read("c=time").unwrap().catalogue.audiences_of(&id);
-        assert_eq!(audiences, ["http://localhost:8080/time/mcp"]);
-        for (clients, mistake) in [
-            ("c=tyme", "INTROSPECTION_CLIENTS: MCP_CONFIG names no server tyme"),
-            ("c", "INTROSPECTION_CLIENTS: expected clients and their servers"),
-        ] {
-            let mistakes = read(clients).unwrap_err().to_string();
-            assert!(mistakes.contains(mistake), "{mistakes}");
-        }
-    }
-
-    #[test]
-    fn lifetimes_have_bounds_and_two_ports_are_two() {
-        let env = BTreeMap::from(
-            [
-                ("ACCESS_TOKEN_LIFETIME", "3601"),
-                ("REFRESH_GRACE", "601"),
-                ("SESSION_LIFETIME", "0"),
-                ("SIGNING_KEY_INTERVAL", "3599"),
-                ("SIGNING_KEY_LEAD", "86401"),
-                ("AUTH_BIND", "127.0.0.1:9"),
-                ("AUTH_INTERNAL_BIND", "127.0.0.1:9"),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned())),
-        );
-        let mistakes = Config::read(&env).unwrap_err().to_string();
-        for line in [
-            "ACCESS_TOKEN_LIFETIME: expected 1 to 3600 seconds",
-            "REFRESH_GRACE: expected 0 to 600 seconds",
-            "SESSION_LIFETIME: expected 1 to",
-            "SIGNING_KEY_INTERVAL: expected 0 (never), or at least",
-            "SIGNING_KEY_LEAD: expected 0 to 86400",
-            "AUTH_INTERNAL_BIND: expected an address other than AUTH_BIND",
-        ] {
-            assert!(mistakes.contains(line), "{line}: {mistakes}");
-        }
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 //! knows HTTP, the store or where users come from.
 
 pub mod address;
+pub mod admission;
 pub mod catalogue;
 pub mod client;
 pub mod client_document;
@@ -22,4 +23,5 @@ pub mod resource_servers;
 pub mod revocation;
 pub mod secret;
 pub mod token;
+pub mod upstream;
 pub mod user;

@@ -15,6 +15,7 @@ pub mod revoke;
 pub mod sign_in;
 pub mod token;
 pub mod token_revocation;
+pub mod upstream;
 pub mod verify;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::documents::Documents;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::refresh::RefreshKey;
 use crate::identity::Identities;
+use crate::identity::upstream::Providers;
 use crate::keys::SigningKeys;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -44,6 +46,8 @@ pub struct Deps {
     pub documents: Option<Documents>,
     /// Who users are.
     pub identities: Arc<dyn Identities>,
+    /// Where users sign in who have no password here.
+    pub providers: Arc<Providers>,
     /// What signs access tokens.
     pub keys: SigningKeys,
     /// What verifies access tokens.
@@ -101,6 +105,8 @@ pub struct Lifetimes {
     pub client: u64,
     /// A browser's sign-in.
     pub session: u64,
+    /// What a provider said about a user; then they must sign in there again.
+    pub upstream: u64,
 }
 
 /// A code, from its issue to its redemption (RFC 6749 §4.1.2 recommends at most 10 minutes, RFC 9700 less).
@@ -108,6 +114,9 @@ pub const CODE_LIFETIME: u64 = 60;
 
 /// How long a spent code is remembered, so that a second redemption is noticed.
 pub const CODE_MEMORY: u64 = 600;
+
+/// A sign-in at a provider outside, from our page to the way back.
+pub const DEPARTURE_LIFETIME: u64 = 600;
 
 /// A consent page, from its rendering to its answer.
 pub const CONSENT_LIFETIME: u64 = 600;

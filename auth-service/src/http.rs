@@ -2,6 +2,7 @@
 
 mod authorize;
 mod bearer;
+mod callback;
 mod client_auth;
 mod configuration;
 mod cookie;
@@ -66,10 +67,12 @@ pub fn public(deps: &Arc<Deps>) -> Router {
         .route("/token", post(token::post).layer(at(Door::Token)))
         .route("/revoke", post(revoke::post).layer(at(Door::Token)))
         .layer(cors);
-    let for_people = Router::new().route(
-        "/authorize",
-        get(authorize::get).post(authorize::post).head(error::not_allowed).layer(at(Door::Authorize)),
-    );
+    let for_people = Router::new()
+        .route(
+            "/authorize",
+            get(authorize::get).post(authorize::post).head(error::not_allowed).layer(at(Door::Authorize)),
+        )
+        .route("/callback/{provider}", get(callback::get).head(error::only_get).layer(at(Door::Authorize)));
     let for_servers = Router::new()
         .route("/introspect", post(introspect::post).layer(at(Door::Token)))
         // Proxies ask with the method of the request that they ask about, whatever that is.

@@ -19,6 +19,8 @@ use crate::domain::client::{Client, ClientId};
 use crate::domain::grant::{Access, BrowserSignIn, CodeGrant, FamilyId, PendingConsent};
 use crate::domain::secret::Digest;
 use crate::domain::token::IssuedToken;
+use crate::domain::upstream::{Departure, Person};
+use crate::domain::user::Subject;
 
 pub use live::Live;
 pub use revocations::{Batch, Cursor, RevocationStore};
@@ -100,6 +102,27 @@ pub trait SessionStore: Send + Sync {
 
     /// Forgets a sign-in. Nothing to forget is no error.
     async fn remove_session(&self, secret: &Digest) -> Result<(), StoreError>;
+}
+
+/// Browsers on their way to a provider outside, and who came back.
+#[async_trait]
+pub trait UpstreamStore: Send + Sync {
+    /// Keeps a departure under the digest of the `state` that the browser takes along.
+    async fn insert_departure(
+        &self,
+        state: &Digest,
+        departure: &Departure,
+        expires_at: UnixTime,
+    ) -> Result<(), StoreError>;
+
+    /// Takes a departure: of any number of callers, one gets it.
+    async fn take_departure(&self, state: &Digest, now: UnixTime) -> Result<Option<Departure>, StoreError>;
+
+    /// Keeps what a provider said about its user, instead of what it said before.
+    async fn keep_person(&self, person: &Person, expires_at: UnixTime) -> Result<(), StoreError>;
+
+    /// What a provider said last about the user `subject`. [`RevocationStore::cut_off`] of a user forgets it.
+    async fn person(&self, subject: &Subject, now: UnixTime) -> Result<Option<Person>, StoreError>;
 }
 
 /// Consent pages and the codes they lead to.
@@ -255,7 +278,13 @@ pub enum Rotated {
 /// Everything the service remembers.
 #[async_trait]
 pub trait Store:
-    ClientStore + SessionStore + AuthorizationStore + RefreshStore + RevocationStore + std::fmt::Debug
+    ClientStore
+    + SessionStore
+    + UpstreamStore
+    + AuthorizationStore
+    + RefreshStore
+    + RevocationStore
+    + std::fmt::Debug
 {
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;

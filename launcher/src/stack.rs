@@ -251,6 +251,9 @@ async fn init_auth(settings: &Settings) -> Result<SignIn, StackError> {
 
 fn service(settings: &Settings, name: &str, task: &str) -> Result<Command, StackError> {
     let mut command = Command::new(existing(settings.bin_dir.join(name))?);
+    if name != "auth-service" {
+        keep_secrets_from(&mut command);
+    }
     command.arg(task).envs(settings.program_env());
     Ok(command)
 }
@@ -258,11 +261,23 @@ fn service(settings: &Settings, name: &str, task: &str) -> Result<Command, Stack
 fn envoy(settings: &Settings, bootstrap: &PathBuf) -> Result<Command, StackError> {
     existing(settings.filter_wasm.clone())?;
     let mut command = Command::new(existing(settings.tools_dir.join("bin/envoy"))?);
+    keep_secrets_from(&mut command);
     command.arg("--config-path").arg(bootstrap).args(["--log-level", "warning", "--disable-hot-restart"]);
     if let Some(threads) = settings.envoy_concurrency {
         command.arg("--concurrency").arg(threads.to_string());
     }
     Ok(command)
+}
+
+/// What identity providers know us by is for the auth service alone: a program's children can read its environment.
+fn keep_secrets_from(command: &mut Command) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_provider_secret(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
+}
+
+fn is_provider_secret(name: &str) -> bool {
+    name.ends_with("_CLIENT_SECRET")
 }
 
 fn existing(path: PathBuf) -> Result<PathBuf, StackError> {

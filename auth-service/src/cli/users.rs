@@ -10,8 +10,8 @@ use service_kit::random::{NoEntropy, Rng, SystemRng};
 
 use super::CommandError;
 use crate::identity::password;
-use crate::identity::users_file::edit::{self, Change, NewUser};
-use crate::identity::users_file::{Account, Accounts, UsersFileError};
+use crate::identity::users_file::edit::{self, Change, NewUpstreamUser, NewUser};
+use crate::identity::users_file::{Account, Accounts, UpstreamAccount, UsersFileError};
 
 /// The first user of a new installation.
 const FIRST_USER: &str = "admin";
@@ -21,8 +21,12 @@ const FIRST_USER: &str = "admin";
 pub(super) enum Users {
     /// Add a user with a generated password and print it, once.
     Add {
-        /// The user's name.
+        /// The user's name; with --upstream the `sub` of their tokens, such as github:583231.
         name: String,
+        /// The user signs in at a provider outside and gets no password here. Whether they may come in is said by the
+        /// provider's lists.
+        #[arg(long)]
+        upstream: bool,
         /// A role that the users file defines; may be repeated.
         #[arg(long = "role", value_name = "ROLE")]
         roles: Vec<String>,
@@ -57,10 +61,18 @@ pub(super) enum Users {
 /// Carries out `order` on the users file at `path`; gives what is printed.
 pub(super) fn run(path: &Path, order: Users) -> Result<Value, CommandError> {
     match order {
-        Users::Add { name, roles, allowed_tools } => add(path, name, (roles, allowed_tools)),
+        Users::Add { name: subject, upstream: true, roles, allowed_tools } => {
+            let shown = json!({ "added": { "sub": subject } });
+            edit::add_upstream(path, NewUpstreamUser { subject, roles, allowed_tools })?;
+            Ok(shown)
+        }
+        Users::Add { name, upstream: false, roles, allowed_tools } => add(path, name, (roles, allowed_tools)),
         Users::List => {
             let accounts = Accounts::read(path)?;
-            Ok(json!({ "users": accounts.all().map(described).collect::<Vec<_>>() }))
+            let upstream: Vec<Value> = accounts.upstream().map(described_upstream).collect();
+            Ok(
+                json!({ "users": accounts.all().map(described).collect::<Vec<_>>(), "upstream_users": upstream }),
+            )
         }
         Users::Passwd { name } => {
             // Before the hash is made, which takes its time.
@@ -130,6 +142,15 @@ fn described(account: &Account) -> Value {
         "sub": account.user.subject.as_str(),
         "roles": account.roles,
         "scopes": account.user.allowed.to_string(),
+        "disabled": account.is_disabled,
+    })
+}
+
+fn described_upstream(account: &UpstreamAccount) -> Value {
+    json!({
+        "sub": account.subject.as_str(),
+        "roles": account.roles,
+        "scopes": account.allowed.to_string(),
         "disabled": account.is_disabled,
     })
 }

@@ -35,6 +35,14 @@ pub enum ClientSecret {}
 #[derive(Debug)]
 pub enum RegistrationToken {}
 
+/// The cookie of a browser that is on its way to a provider.
+#[derive(Debug)]
+pub enum UpstreamBrowser {}
+
+/// The `state` that a browser takes along to a provider (RFC 6749 §4.1.1).
+#[derive(Debug)]
+pub enum UpstreamState {}
+
 impl Kind for AuthorizationCode {
     const PREFIX: &'static str = "mcp_code_";
 }
@@ -53,6 +61,14 @@ impl Kind for ClientSecret {
 
 impl Kind for RegistrationToken {
     const PREFIX: &'static str = "mcp_registration_";
+}
+
+impl Kind for UpstreamBrowser {
+    const PREFIX: &'static str = "mcp_upstream_";
+}
+
+impl Kind for UpstreamState {
+    const PREFIX: &'static str = "mcp_state_";
 }
 
 /// A prefix and 256 random bits in base64url. Has no `Display`, and its `Debug` hides it.

@@ -20,6 +20,15 @@ pub struct SignedIn {
     pub age: u64,
 }
 
+/// The ways in which a user can sign in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ways {
+    /// With a password.
+    pub with_password: bool,
+    /// At a provider: its name, and what people call it.
+    pub upstream: Vec<(String, String)>,
+}
+
 /// Name and password, as they were typed.
 pub struct Credentials<'a> {
     /// The name.
@@ -71,6 +80,15 @@ pub async fn sign_in(
             return Ok(None);
         }
     };
+    open_session(deps, &user, before).await.map(Some)
+}
+
+/// A new session for a user who has just proved who they are; the one before ends.
+pub(super) async fn open_session(
+    deps: &Deps,
+    user: &User,
+    before: Option<&Secret<BrowserSession>>,
+) -> Result<Secret<BrowserSession>, Cause> {
     let secret = Secret::generate(deps.rng.as_ref())?;
     let now = deps.now();
     let sign_in =
@@ -80,7 +98,19 @@ pub async fn sign_in(
         deps.store.remove_session(&before.digest()).await?;
     }
     audit::record(Event::SignIn).user(&user.subject).ok();
-    Ok(Some(secret))
+    Ok(secret)
+}
+
+/// The ways in which a user can sign in.
+///
+/// # Errors
+/// When it cannot be said.
+pub async fn ways(deps: &Deps) -> Result<Ways, Cause> {
+    let upstream: Vec<_> =
+        deps.providers.iter().map(|it| (it.id().to_string(), it.label().to_owned())).collect();
+    // Whoever has set up nothing else yet still gets a page that says what is missing, at the first try.
+    let with_password = upstream.is_empty() || deps.identities.has_local().await?;
+    Ok(Ways { with_password, upstream })
 }
 
 /// Ends a browser's session.

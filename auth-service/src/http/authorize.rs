@@ -13,14 +13,16 @@ use axum::response::{IntoResponse, Response};
 use super::error::ApiError;
 use super::form::Form;
 use super::limits::{self, ClientAddress};
-use super::{cookie, error, origin, page};
+use super::{callback, cookie, error, origin, page};
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::parameters::Parameters;
-use crate::domain::secret::Secret;
+use crate::domain::secret::{BrowserSession, Secret};
 use crate::flow::Deps;
 use crate::flow::authorize::{AuthorizationRequest, AuthorizeError, Untrusted};
 use crate::flow::consent::{self, Answer, ConsentError, Step};
+use crate::flow::error::Cause;
 use crate::flow::sign_in::{self, Credentials};
+use crate::flow::upstream;
 use crate::limits::{Door, TooMany};
 
 /// Shows the page that comes next: signing in, or the question.
@@ -30,9 +32,9 @@ pub(super) async fn get(State(deps): State<Arc<Deps>>, headers: HeaderMap, uri: 
 
 async fn show(deps: &Deps, headers: &HeaderMap, uri: &Uri) -> Result<Response, AuthorizeError> {
     let request = request(deps, uri).await?;
-    let session = cookie::read(deps, headers);
+    let session = cookie::read::<BrowserSession>(deps, headers);
     Ok(match consent::next_step(deps, request, session.as_ref()).await? {
-        Step::SignIn(request) => page::sign_in(&request, None),
+        Step::SignIn(request) => page::sign_in(&request, &sign_in::ways(deps).await?, None),
         Step::Consent(question) => page::consent(&question, deps.lifetimes.refresh_token),
     })
 }
@@ -58,6 +60,7 @@ pub(super) async fn post(
             Ok(()) => signed_in(&deps, &headers, &uri, &request, &form).await,
             Err(error) => page::too_many(error),
         },
+        Ok(Some("upstream")) => departed(&deps, &headers, &uri, &request, &form).await,
         Ok(Some("sign-out")) => signed_out(&deps, &headers, &uri).await,
         Ok(Some("approve")) => answered(&deps, &headers, request, answer(&form, true)).await,
         Ok(Some("deny")) => answered(&deps, &headers, request, answer(&form, false)).await,
@@ -89,15 +92,40 @@ async fn signed_in(
     let credentials = Credentials { username: typed("username"), password: typed("password") };
     let before = cookie::read(deps, headers);
     match sign_in::sign_in(deps, &credentials, before.as_ref()).await {
-        Ok(Some(secret)) => back_to(uri, cookie::set(deps, &secret)),
-        Ok(None) => page::sign_in(request, Some(credentials.username)),
+        Ok(Some(secret)) => back_to(address_of(uri), cookie::set(deps, &secret)),
+        Ok(None) => match sign_in::ways(deps).await {
+            Ok(ways) => page::sign_in(request, &ways, Some(credentials.username)),
+            Err(cause) => unavailable(&cause),
+        },
         Err(cause) => unavailable(&cause),
+    }
+}
+
+/// The user wants to sign in at a provider outside.
+async fn departed(
+    deps: &Deps,
+    headers: &HeaderMap,
+    uri: &Uri,
+    request: &AuthorizationRequest,
+    form: &Parameters,
+) -> Response {
+    let provider = form.get("provider").ok().flatten().unwrap_or_default();
+    let browser = cookie::read(deps, headers);
+    match upstream::depart(deps, request, provider, address_of(uri), browser).await {
+        Ok(way) => {
+            let mut response = page::leaving(&way);
+            if let Some(cookie) = cookie::set(deps, &way.browser) {
+                response.headers_mut().insert(header::SET_COOKIE, cookie);
+            }
+            response
+        }
+        Err(error) => callback::refused(error),
     }
 }
 
 async fn signed_out(deps: &Deps, headers: &HeaderMap, uri: &Uri) -> Response {
     match sign_in::sign_out(deps, cookie::read(deps, headers).as_ref()).await {
-        Ok(()) => back_to(uri, cookie::clear(deps)),
+        Ok(()) => back_to(address_of(uri), cookie::clear::<BrowserSession>(deps)),
         Err(cause) => unavailable(&cause),
     }
 }
@@ -128,14 +156,18 @@ fn refused(error: AuthorizeError) -> Response {
     }
 }
 
-fn unavailable(cause: &crate::flow::error::Cause) -> Response {
+fn unavailable(cause: &Cause) -> Response {
     error::log(cause);
     page::unavailable()
 }
 
+/// The address of a request, on this server.
+fn address_of(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/authorize", |text| text.as_str())
+}
+
 /// The same request again, in a browser whose cookie has changed.
-fn back_to(uri: &Uri, cookie: Option<HeaderValue>) -> Response {
-    let address = uri.path_and_query().map_or("/authorize", |text| text.as_str());
+pub(super) fn back_to(address: &str, cookie: Option<HeaderValue>) -> Response {
     let mut response = see_other(address);
     if let Some(cookie) = cookie {
         response.headers_mut().insert(header::SET_COOKIE, cookie);

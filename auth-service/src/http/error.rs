@@ -142,3 +142,8 @@ pub(super) async fn not_found() -> Response {
 pub(super) async fn not_allowed() -> Response {
     (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, POST")]).into_response()
 }
+
+/// HEAD where looking already changes something.
+pub(super) async fn only_get() -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")]).into_response()
+}

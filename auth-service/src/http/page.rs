@@ -11,8 +11,11 @@ use gateway_core::scope::Scope;
 
 use crate::domain::redirect_uri::{RedirectKind, RedirectUri};
 use crate::domain::secret::Digest;
+use crate::domain::upstream::Person;
 use crate::flow::authorize::{AuthorizationRequest, Untrusted};
 use crate::flow::consent::Question;
+use crate::flow::sign_in::Ways;
+use crate::flow::upstream::{Place, Way};
 use crate::limits::TooMany;
 
 /// The one style sheet, inline in every page and allowed by its hash.
@@ -28,7 +31,17 @@ struct SignInPage<'a> {
     client: String,
     described_by: Option<&'a str>,
     destination: &'a str,
+    server: &'a str,
+    ways: &'a Ways,
     username: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "leaving.html")]
+struct LeavingPage<'a> {
+    style: &'static str,
+    label: &'a str,
+    address: &'a str,
 }
 
 #[derive(Template)]
@@ -55,16 +68,19 @@ struct MessagePage<'a> {
     title: &'a str,
     text: &'a str,
     hint: &'a str,
+    again: Option<&'a str>,
 }
 
 /// The sign-in page; with the name that was typed, after a try that failed.
-pub(super) fn sign_in(request: &AuthorizationRequest, failed: Option<&str>) -> Response {
+pub(super) fn sign_in(request: &AuthorizationRequest, ways: &Ways, failed: Option<&str>) -> Response {
     let redirect_uri = &request.reply_to.redirect_uri;
     let page = SignInPage {
         style: STYLE,
         client: client_name(request),
         described_by: request.client.id.host(),
         destination: redirect_uri.destination(),
+        server: request.server.as_str(),
+        ways,
         username: failed,
     };
     // 401 would need a WWW-Authenticate challenge, and browsers would open their own dialog.
@@ -98,6 +114,49 @@ pub(super) fn consent(question: &Question, refresh_lifetime: u64) -> Response {
     with_forms(StatusCode::OK, &page, redirect_uri)
 }
 
+/// The page that takes a browser to a provider. Not a redirect: browsers hold the answer to a form, and wherever it leads, to
+/// `form-action`, and nobody knows through which addresses a provider leads its users.
+pub(super) fn leaving(way: &Way) -> Response {
+    let page = LeavingPage { style: STYLE, label: &way.label, address: &way.address };
+    render(StatusCode::OK, &page, "'none'", "no-referrer")
+}
+
+/// An answer from a provider that belongs to no sign-in under way.
+pub(super) fn upstream_stale() -> Response {
+    let text = "This sign-in was finished already, took too long, or was not begun here.";
+    message(StatusCode::BAD_REQUEST, "You are not signed in", text, "Go back to the app and connect again.")
+}
+
+/// The provider sent the user back without signing them in.
+pub(super) fn upstream_declined(place: &Place) -> Response {
+    let text = format!("{} sent you back without signing you in.", shown(&place.label));
+    try_again(StatusCode::FORBIDDEN, "You are not signed in", &text, &place.return_to)
+}
+
+/// The provider did not say who it is.
+pub(super) fn upstream_failed(place: &Place) -> Response {
+    let text = format!("{} could not be asked who you are.", shown(&place.label));
+    try_again(StatusCode::BAD_GATEWAY, "You are not signed in", &text, &place.return_to)
+}
+
+/// The provider says who it is, and they may do nothing here. The operator needs the subject to change that.
+pub(super) fn not_admitted(place: &Place, person: &Person) -> Response {
+    let (label, name) = (shown(&place.label), shown(&person.username));
+    let subject = shown(person.subject.as_str());
+    let text = format!("You are {name} at {label} ({subject}), and that account may not use this gateway.");
+    try_again(StatusCode::FORBIDDEN, "No access", &text, &place.return_to)
+}
+
+fn try_again(status: StatusCode, title: &str, text: &str, address: &str) -> Response {
+    let hint = "Nothing was shared with the app.";
+    render(
+        status,
+        &MessagePage { style: STYLE, title, text, hint, again: Some(address) },
+        "'none'",
+        "no-referrer",
+    )
+}
+
 /// A request that is not answered by a redirect.
 pub(super) fn untrusted(reason: Untrusted) -> Response {
     let hint = "Nothing was shared with it. Go back to the app and connect again.";
@@ -125,7 +184,7 @@ pub(super) fn too_many(error: TooMany) -> Response {
 }
 
 fn message(status: StatusCode, title: &str, text: &str, hint: &str) -> Response {
-    render(status, &MessagePage { style: STYLE, title, text, hint }, "'none'", "no-referrer")
+    render(status, &MessagePage { style: STYLE, title, text, hint, again: None }, "'none'", "no-referrer")
 }
 
 /// A page with forms. Its referrer policy is `same-origin` and not `no-referrer`: under the latter a browser sends

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use super::users_file::{Accounts, PROVIDER, UsersFileError};
-use super::{Identities, IdentityError, PasswordCheck, password};
+use super::{IdentityError, PasswordCheck, password};
 use crate::domain::user::{Subject, User};
 
 /// Most passwords that are hashed at once: each takes 19 MiB and a processor for tens of milliseconds.
@@ -29,6 +28,8 @@ pub struct LocalUsers {
 #[derive(Debug)]
 struct CachedFile {
     path: PathBuf,
+    /// What it counts as until it is there for the first time.
+    without: Option<Arc<Accounts>>,
     last: Mutex<Option<(Stamp, Arc<Accounts>)>>,
 }
 
@@ -36,14 +37,23 @@ struct CachedFile {
 type Stamp = (i64, i64, u64, u64);
 
 impl LocalUsers {
-    /// The users of the file at `path`, which need not be there yet.
+    /// The users of the file at `path`, which need not be there yet; but nobody can be looked up before it is.
     #[must_use]
     pub fn new(path: &Path) -> Self {
-        let file = CachedFile { path: path.to_owned(), last: Mutex::new(None) };
+        let file = CachedFile { path: path.to_owned(), without: None, last: Mutex::new(None) };
         Self { file: Arc::new(file), permits: Arc::new(Semaphore::new(PARALLEL_HASHES)) }
     }
 
-    async fn accounts(&self) -> Result<Arc<Accounts>, IdentityError> {
+    /// The same, but a file that was never there is one without users. One that has gone is still an outage and revokes
+    /// nothing: editors make files go for a moment.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        let without = Some(Arc::new(Accounts::default()));
+        let file = CachedFile { path: self.file.path.clone(), without, last: Mutex::new(None) };
+        Self { file: Arc::new(file), permits: self.permits }
+    }
+
+    pub(super) async fn accounts(&self) -> Result<Arc<Accounts>, IdentityError> {
         let file = Arc::clone(&self.file);
         let read = tokio::task::spawn_blocking(move || file.read()).await;
         Ok(read.map_err(|error| IdentityError::Password(error.to_string()))??)
@@ -52,8 +62,11 @@ impl LocalUsers {
 
 impl CachedFile {
     fn read(&self) -> Result<Arc<Accounts>, UsersFileError> {
-        let stamp = self.stamp()?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = match (self.stamp(), &self.without, last.as_ref()) {
+            (Err(UsersFileError::Missing(_)), Some(nobody), None) => return Ok(Arc::clone(nobody)),
+            (stamp, ..) => stamp?,
+        };
         if let Some((known, accounts)) = last.as_ref()
             && *known == stamp
         {
@@ -71,9 +84,13 @@ impl CachedFile {
     }
 }
 
-#[async_trait]
-impl Identities for LocalUsers {
-    async fn sign_in(&self, username: &str, password: &str) -> Result<PasswordCheck, IdentityError> {
+impl LocalUsers {
+    /// See [`super::Identities::sign_in`].
+    pub(super) async fn sign_in(
+        &self,
+        username: &str,
+        password: &str,
+    ) -> Result<PasswordCheck, IdentityError> {
         let accounts = self.accounts().await?;
         let account = accounts.named(username);
         let hash = account.map_or(password::DECOY, |account| account.password.as_str()).to_owned();
@@ -92,18 +109,21 @@ impl Identities for LocalUsers {
         })
     }
 
-    async fn user(&self, subject: &Subject) -> Result<Option<User>, IdentityError> {
+    /// See [`super::Identities::user`].
+    pub(super) async fn user(&self, subject: &Subject) -> Result<Option<User>, IdentityError> {
         if subject.id_within(PROVIDER).is_none() {
             return Ok(None);
         }
         Ok(self.accounts().await?.with_subject(subject).map(|account| account.user.clone()))
     }
 
-    async fn named(&self, username: &str) -> Result<Option<User>, IdentityError> {
+    /// See [`super::Identities::named`].
+    pub(super) async fn named(&self, username: &str) -> Result<Option<User>, IdentityError> {
         Ok(self.accounts().await?.named(username).map(|account| account.user.clone()))
     }
 
-    async fn roster(&self) -> Result<Arc<[Subject]>, IdentityError> {
+    /// See [`super::Identities::roster`].
+    pub(super) async fn roster(&self) -> Result<Arc<[Subject]>, IdentityError> {
         Ok(Arc::clone(self.accounts().await?.subjects()))
     }
 }

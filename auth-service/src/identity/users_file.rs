@@ -5,16 +5,19 @@
 //!   "roles": { "clerk": ["time/*", "fetch/fetch"] },
 //!   "users": [
 //!     { "username": "ada", "id": "x7…", "password": "$argon2id$…", "roles": ["clerk"], "allowed_tools": ["git/git_log"] }
-//!   ]
+//!   ],
+//!   "upstream_users": [{ "subject": "github:583231", "roles": ["clerk"], "allowed_tools": [] }]
 //! }
 //! ```
 //!
 //! A user may be granted what their roles and their own `allowed_tools` cover. One with `"disabled": true` is nobody, until
-//! that is taken away.
+//! that is taken away. Whoever signs in at a provider outside is in `upstream_users`, by the `sub` of their tokens, or gets
+//! the default roles of that provider; whether they may come in at all is said by its lists.
 //!
 //! A member that we do not know is a mistake and not ignored: it would be a rule that somebody believes in.
 
 pub mod edit;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -25,6 +28,10 @@ use gateway_core::scope::{Scope, ScopeSet};
 use serde::{Deserialize, Serialize};
 
 use super::password;
+use upstream::RawUpstreamUser;
+
+pub use upstream::UpstreamAccount;
+
 use crate::data_dir::DataDirError;
 use crate::domain::secret::Digest;
 use crate::domain::user::{Subject, User};
@@ -84,6 +91,9 @@ pub enum UserProblem {
     /// A password in clear, or another hash.
     #[error("password must be an argon2id hash; run `auth-service users passwd NAME` to make one")]
     Password,
+    /// Not a `sub` of a provider outside.
+    #[error("subject must be like github:583231, of a provider other than local, and unique")]
+    Subject,
     /// A pattern that we cannot read.
     #[error("allowed_tools: \"{0}\" is not *, server/* or server/tool")]
     Pattern(String),
@@ -108,7 +118,10 @@ impl UsersFileError {
 struct RawFile {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     roles: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
     users: Vec<RawUser>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    upstream_users: Vec<RawUpstreamUser>,
 }
 
 #[derive(Serialize, Deserialize, Clone)]
@@ -134,8 +147,11 @@ const fn is_false(value: &bool) -> bool {
 type Roles = BTreeMap<String, ScopeSet>;
 
 /// The users of one file, all of them acceptable.
+#[derive(Default)]
 pub struct Accounts {
     all: Vec<Account>,
+    upstream: Vec<UpstreamAccount>,
+    roles: Roles,
     subjects: Arc<[Subject]>,
 }
 
@@ -178,7 +194,8 @@ impl Accounts {
         }
         let subjects = accounts.iter().filter(|account| !account.is_disabled);
         let subjects = subjects.map(|account| account.user.subject.clone()).collect();
-        Ok(Self { all: accounts, subjects })
+        let upstream = upstream::accounts(raw.upstream_users, &roles, path)?;
+        Ok(Self { all: accounts, upstream, roles, subjects })
     }
 
     /// The user with this name; a disabled one is nobody.
@@ -241,15 +258,20 @@ impl Account {
         if !password::is_hash(&raw.password) {
             return Err(UserProblem::Password);
         }
-        let of_role = |role: &String| roles.get(role).ok_or_else(|| UserProblem::Role(role.clone()));
-        let of_roles = raw.roles.iter().map(of_role).collect::<Result<Vec<_>, _>>()?;
-        let own = scopes_of(&raw.allowed_tools)?;
-        let allowed = of_roles.into_iter().chain([&own]).flat_map(ScopeSet::iter).cloned().collect();
+        let allowed = allowed(roles, &raw.roles, &raw.allowed_tools)?;
         let credential = Digest::of(raw.password.as_bytes());
         let user =
             User { subject: Subject::new(PROVIDER, &raw.id), username: raw.username, allowed, credential };
         Ok(Self { user, password: raw.password, roles: raw.roles, is_disabled: raw.disabled })
     }
+}
+
+/// What named roles and patterns cover together.
+fn allowed(roles: &Roles, named: &[String], patterns: &[String]) -> Result<ScopeSet, UserProblem> {
+    let of_role = |role: &String| roles.get(role).ok_or_else(|| UserProblem::Role(role.clone()));
+    let of_roles = named.iter().map(of_role).collect::<Result<Vec<_>, _>>()?;
+    let own = scopes_of(patterns)?;
+    Ok(of_roles.into_iter().chain([&own]).flat_map(ScopeSet::iter).cloned().collect())
 }
 
 fn roles(raw: &BTreeMap<String, Vec<String>>, path: &Path) -> Result<Roles, UsersFileError> {

@@ -11,6 +11,7 @@ mod revocations;
 mod sequence;
 mod sessions;
 mod table;
+mod upstream;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;

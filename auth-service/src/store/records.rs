@@ -1,6 +1,8 @@
 //! Records: how domain values are written. A record becomes a domain value only through its parser, so that nothing
 //! impossible comes out of a store that another version wrote or somebody edited.
 
+mod upstream;
+
 use gateway_core::scope::ScopeSet;
 use gateway_core::time::UnixTime;
 use serde::{Deserialize, Serialize};

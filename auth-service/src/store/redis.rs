@@ -47,6 +47,7 @@ mod revocations;
 mod scripts;
 mod sessions;
 mod settings;
+mod upstream;
 
 use std::sync::Arc;
 

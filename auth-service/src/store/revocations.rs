@@ -17,7 +17,7 @@ pub trait RevocationStore: Send + Sync {
     async fn revoke(&self, revocations: &[Revocation], now: UnixTime) -> Result<(), StoreError>;
 
     /// Appends a revocation and, in the same step, ends everything that could lead to another token of what it names: of
-    /// a user the families, codes and signed-in browsers, of a client the families and codes. Tokens that were issued
+    /// a user the families, codes, signed-in browsers and what a provider said about them, of a client the families and codes. Tokens that were issued
     /// while the revocation was on its way are named one by one.
     async fn cut_off(&self, revocation: &Revocation, now: UnixTime) -> Result<(), StoreError>;
 

@@ -1,5 +1,6 @@
 //! The service under test, and the requests that tests send to it.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -10,9 +11,12 @@ use auth_service::domain::catalogue::Catalogue;
 use auth_service::flow::verify::Verifier;
 use auth_service::flow::{Deps, Ending, Lifetimes};
 use auth_service::identity::local::LocalUsers;
+use auth_service::identity::people::People;
+use auth_service::identity::upstream::{Providers, settings};
 use auth_service::keys::{self, Rotation, SigningKeys};
 use auth_service::limits::{Limits, Rates};
 use auth_service::metrics::Metrics;
+use auth_service::store::Store;
 use auth_service::store::embedded::EmbeddedStore;
 use axum::Router;
 use axum::body::Body;
@@ -23,6 +27,7 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 use service_kit::clock::ManualClock;
 use service_kit::random::SequenceRng;
+use service_kit::settings::Reader;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 use tracing_subscriber::fmt::MakeWriter;
@@ -47,6 +52,7 @@ pub(crate) const LIFETIMES: Lifetimes = Lifetimes {
     refresh_grace: 60,
     client: 7_776_000,
     session: 28_800,
+    upstream: 2_592_000,
 };
 
 pub(crate) const ROTATION: Rotation =
@@ -108,6 +114,14 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
+/// What a service has besides the usual.
+#[derive(Default)]
+struct Options {
+    rates: Rates,
+    documents: Option<Documents>,
+    providers: Providers,
+}
+
 impl TestApp {
     /// A service with the servers `time` and `fetch` and the user `ada`, who may use everything.
     pub(crate) fn new() -> Self {
@@ -115,23 +129,40 @@ impl TestApp {
     }
 
     pub(crate) fn with(issuer: &str, servers: &[&str]) -> Self {
-        Self::build(issuer, servers, (Rates::default(), None))
+        Self::fresh(issuer, servers, Options::default())
     }
 
     /// The usual one, with limits.
     pub(crate) fn limited(rates: Rates) -> Self {
-        Self::build(ISSUER, &["time", "fetch"], (rates, None))
+        Self::fresh(ISSUER, &["time", "fetch"], Options { rates, ..Options::default() })
     }
 
     /// A service that takes clients that describe themselves.
     pub(crate) fn with_documents(documents: Documents) -> Self {
-        Self::build(ISSUER, &["time", "fetch"], (Rates::default(), Some(documents)))
+        let documents = Some(documents);
+        Self::fresh(ISSUER, &["time", "fetch"], Options { documents, ..Options::default() })
     }
 
-    fn build(issuer: &str, servers: &[&str], (rates, documents): (Rates, Option<Documents>)) -> Self {
-        LazyLock::force(&LOGS);
+    fn fresh(issuer: &str, servers: &[&str], options: Options) -> Self {
         let home = tempfile::tempdir().unwrap();
         write_users(home.path(), &[("ada", "a1", &["*"]), ("bob", "b2", &["time/now", "time/zones"])]);
+        Self::at_home(home, issuer, servers, options)
+    }
+
+    /// The same service after a restart with other settings of providers, or a new one.
+    pub(crate) fn with_providers(home: TempDir, settings: &[(&str, &str)]) -> Self {
+        let providers = providers(settings);
+        Self::at_home(home, ISSUER, &["time", "fetch"], Options { providers, ..Options::default() })
+    }
+
+    /// Ends the service; its directory stays.
+    pub(crate) fn end(self) -> TempDir {
+        self.home
+    }
+
+    fn at_home(home: TempDir, issuer: &str, servers: &[&str], options: Options) -> Self {
+        let Options { rates, documents, providers } = options;
+        LazyLock::force(&LOGS);
         let clock = Arc::new(ManualClock::at(NOW));
         let rng = Arc::new(SequenceRng::default());
         let servers = servers.iter().map(|name| name.parse().unwrap()).collect();
@@ -139,12 +170,18 @@ impl TestApp {
         let keys = SigningKeys::open(home.path(), ROTATION, UnixTime::from_secs(NOW), rng.as_ref()).unwrap();
         let catalogue = catalogue
             .with_resource_servers("rs_time=time,rs_fetch=fetch,rs_both=fetch,rs_both=time".parse().unwrap());
+        let store: Arc<dyn Store> =
+            Arc::new(EmbeddedStore::open(&home.path().join(STORE_FILE), rng.as_ref()).unwrap());
+        let providers = Arc::new(providers);
+        let local = LocalUsers::new(&home.path().join("users.json"));
+        let people = People::new(local, Arc::clone(&providers), Arc::clone(&store), Arc::clone(&clock) as _);
         let deps = Arc::new(Deps {
             verifier: Verifier::new(&catalogue),
             catalogue,
-            store: Arc::new(EmbeddedStore::open(&home.path().join(STORE_FILE), rng.as_ref()).unwrap()),
+            store,
             documents,
-            identities: Arc::new(LocalUsers::new(&home.path().join("users.json"))),
+            identities: Arc::new(people),
+            providers,
             keys,
             refresh_key: keys::refresh_key(home.path(), rng.as_ref()).unwrap(),
             clock: Arc::clone(&clock) as _,
@@ -291,6 +328,15 @@ pub(crate) fn form_request(uri: &str, _: &[(&str, &str)]) -> axum::http::request
 
 pub(crate) fn encoded(form: &[(&str, &str)]) -> Body {
     Body::from(url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish())
+}
+
+fn providers(settings: &[(&str, &str)]) -> Providers {
+    let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let env: BTreeMap<String, String> = settings.collect();
+    let mut reader = Reader::new(&env);
+    let read = settings::read(&mut reader, &ISSUER.parse().unwrap());
+    reader.finish().unwrap();
+    Providers::new(read).unwrap()
 }
 
 async fn answer(router: Router, request: Request<Body>) -> Answer {

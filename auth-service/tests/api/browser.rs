@@ -10,6 +10,8 @@ use crate::app::{Answer, CALLBACK, CHALLENGE, PASSWORD, TIME, TestApp, VERIFIER,
 pub(crate) struct Browser<'a> {
     app: &'a TestApp,
     pub(crate) cookie: Option<String>,
+    /// The cookie of a browser that is on its way to a provider.
+    pub(crate) upstream: Option<String>,
 }
 
 /// A form as it stands on a page: its fields, and the values of its buttons.
@@ -41,7 +43,7 @@ pub(crate) fn authorize(parameters: &[(&str, &str)]) -> String {
 
 impl<'a> Browser<'a> {
     pub(crate) fn new(app: &'a TestApp) -> Self {
-        Self { app, cookie: None }
+        Self { app, cookie: None, upstream: None }
     }
 
     pub(crate) async fn open(&mut self, address: &str) -> Answer {
@@ -93,16 +95,19 @@ impl<'a> Browser<'a> {
     }
 
     fn with_cookie(&self, request: axum::http::request::Builder) -> axum::http::request::Builder {
-        match &self.cookie {
-            Some(cookie) => request.header(header::COOKIE, format!("other=1; {cookie}")),
-            None => request,
+        let cookies: Vec<&str> = self.cookie.iter().chain(&self.upstream).map(String::as_str).collect();
+        match cookies.as_slice() {
+            [] => request,
+            cookies => request.header(header::COOKIE, format!("other=1; {}", cookies.join("; "))),
         }
     }
 
     async fn sent(&mut self, request: Request<Body>) -> Answer {
         let answer = self.app.send(request).await;
         if let Some(line) = answer.headers.get(header::SET_COOKIE) {
-            self.cookie = line.to_str().unwrap().split(';').next().map(str::to_owned);
+            let cookie = line.to_str().unwrap().split(';').next().map(str::to_owned);
+            let is_upstream = cookie.as_ref().is_some_and(|cookie| cookie.contains("mcp_upstream="));
+            *(if is_upstream { &mut self.upstream } else { &mut self.cookie }) = cookie;
         }
         answer
     }

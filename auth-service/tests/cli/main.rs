@@ -125,6 +125,52 @@ fn init_prepares_everything_once_and_prints_the_password_once() {
 }
 
 #[test]
+fn an_upstream_user_is_known_by_their_sub() {
+    let home = home();
+    line(&run(home.path(), &["init"]));
+    let users = |arguments: &[&str]| run(home.path(), &[&["users"], arguments].concat());
+    let sub = "github:583231";
+    let added = line(&users(&["add", "--upstream", sub, "--allow", "time/*"]));
+    assert_eq!(added, json!({ "added": { "sub": sub } }));
+    for wrong in [sub, "local:a1", "ada"] {
+        let refused = users(&["add", "--upstream", wrong]);
+        assert_eq!(refused.status.code(), Some(64), "{wrong}");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("subject must be like github:583231"));
+    }
+    line(&users(&["disable", sub]));
+    let listed = line(&users(&["list"]))["upstream_users"].clone();
+    assert_eq!(listed, json!([{ "sub": sub, "roles": [], "scopes": "mcp:time", "disabled": true }]));
+    assert_eq!(users(&["passwd", sub]).status.code(), Some(64), "they have none here");
+    line(&users(&["remove", sub]));
+    assert_eq!(line(&users(&["list"]))["upstream_users"], json!([]));
+}
+
+#[test]
+fn the_mistakes_of_providers_are_reported_with_all_others() {
+    let home = home();
+    let output = command(home.path(), &["serve"])
+        .env("GITHUB_CLIENT_ID", "us")
+        .env("GITHUB_CLIENT_SECRET", "canary")
+        .env("GITHUB_DEFAULT_ROLES", "clerk")
+        .env("ALLOWED_GITHUB_EMAILS", "everybody")
+        .env("OIDC_CLIENT_ID", "us")
+        .env("AUTH_BIND", "nowhere")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{text}");
+    for mistake in [
+        "GITHUB_DEFAULT_ROLES: USERS_FILE defines no role \"clerk\"",
+        "ALLOWED_GITHUB_EMAILS: \"everybody\" is no e-mail address",
+        "OIDC_CLIENT_SECRET: expected a secret",
+        "AUTH_BIND: ",
+    ] {
+        assert!(text.contains(mistake), "{mistake}: {text}");
+    }
+    assert!(!text.contains("canary"));
+}
+
+#[test]
 fn a_lost_password_is_replaced_and_an_unknown_user_is_named() {
     let home = home();
     let first = line(&run(home.path(), &["init"]));

@@ -11,6 +11,7 @@ mod clients;
 mod fixtures;
 mod redis;
 mod revocations;
+mod upstream;
 
 use std::sync::Arc;
 
@@ -226,6 +227,8 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     a_grant_may_be_to_a_client_that_is_an_address(store.as_ref()).await;
     sessions_live_until_they_expire_or_are_removed(store.as_ref()).await;
     a_consent_page_is_taken_once(&store).await;
+    upstream::b_05_a_departure_is_taken_once(&store).await;
+    upstream::what_a_provider_said_is_replaced_expires_and_goes_with_its_user(store.as_ref()).await;
     c_02_a_code_is_redeemed_once_however_many_try(&store).await;
     a_code_expires_and_a_spent_one_is_remembered_longer(store.as_ref()).await;
     c_20_to_c_22_a_family_has_one_live_token(store.as_ref()).await;

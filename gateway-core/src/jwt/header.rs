@@ -14,6 +14,9 @@ pub enum TokenType {
     /// Absent, `JWT`, or an access token's type: for issuers that do not follow RFC 9068. Such an issuer's ID tokens are
     /// told apart by their audience only.
     Jwt,
+    /// Absent or `JWT`, and never an access token's type: what an issuer says to us about who signed in (`OpenID` Connect
+    /// Core §2). Its claims are not an access token's: see [`Unverified::authentic_payload`].
+    IdToken,
 }
 
 /// A token whose header is acceptable and whose signature nobody has looked at. It shows only what picks the key.
@@ -98,6 +101,7 @@ fn is_expected(typ: Option<&str>, expected: TokenType) -> bool {
     match expected {
         TokenType::AccessToken => is_access_token,
         TokenType::Jwt => is_access_token || typ.is_none() || is("JWT"),
+        TokenType::IdToken => typ.is_none() || is("JWT"),
     }
 }
 
@@ -133,6 +137,21 @@ mod tests {
             assert_eq!(parse(header), Ok(Algorithm::Rs256), "{header}");
         }
         assert_eq!(parse(r#"{"alg":"RS256","typ":"logout+jwt"}"#), Err(JwtError::Type));
+    }
+
+    #[test]
+    fn an_access_token_is_no_id_token() {
+        let parse = |header: &str| {
+            let token = format!("{}.e30.AA", Base64UrlUnpadded::encode_string(header.as_bytes()));
+            Unverified::parse(Compact::parse(&token)?, TokenType::IdToken).map(|token| token.algorithm())
+        };
+        for header in [r#"{"alg":"RS256"}"#, r#"{"alg":"RS256","typ":"jwt"}"#] {
+            assert_eq!(parse(header), Ok(Algorithm::Rs256), "{header}");
+        }
+        for typ in ["at+jwt", "application/at+jwt", "logout+jwt"] {
+            let header = format!(r#"{{"alg":"RS256","typ":"{typ}"}}"#);
+            assert_eq!(parse(&header), Err(JwtError::Type), "{typ}");
+        }
     }
 
     #[test]

@@ -55,6 +55,15 @@ impl Unverified<'_> {
         names: &ClaimNames,
         check: &dyn SignatureCheck,
     ) -> Result<Authentic, JwtError> {
+        let payload = self.authentic_payload(keys, check)?;
+        Ok(Authentic { facts: Facts::parse(&payload, names, self.token_type)? })
+    }
+
+    /// The payload as it was signed, for tokens whose claims are not an access token's. What it says is still to be judged.
+    ///
+    /// # Errors
+    /// [`JwtError::UnknownKey`], [`JwtError::KeyMismatch`], [`JwtError::Signature`], [`JwtError::NotCompact`].
+    pub fn authentic_payload(&self, keys: &KeySet, check: &dyn SignatureCheck) -> Result<Vec<u8>, JwtError> {
         let key = keys.find(self.kid()).ok_or(JwtError::UnknownKey)?;
         if !key.allows(self.algorithm()) {
             return Err(JwtError::KeyMismatch);
@@ -63,7 +72,7 @@ impl Unverified<'_> {
         if !check.is_valid(self.algorithm(), key, self.compact.signing_input(), &signature) {
             return Err(JwtError::Signature);
         }
-        Ok(Authentic { facts: Facts::parse(&self.compact.payload()?, names, self.token_type)? })
+        self.compact.payload()
     }
 
     /// Checks a token of our own in full, in pure Rust.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Accounts, RawFile, RawUser, UsersFileError, read_raw, to_json};
+use super::{Accounts, RawFile, RawUpstreamUser, RawUser, UsersFileError, read_raw, to_json};
 use crate::data_dir;
 
 /// A user to be added.
@@ -14,6 +14,17 @@ pub struct NewUser {
     pub id: String,
     /// The hash of the password.
     pub password: String,
+    /// The names of their roles.
+    pub roles: Vec<String>,
+    /// What they may be granted besides.
+    pub allowed_tools: Vec<String>,
+}
+
+/// A user of a provider outside, to be added.
+#[derive(Debug, Default)]
+pub struct NewUpstreamUser {
+    /// The `sub` of their tokens.
+    pub subject: String,
     /// The names of their roles.
     pub roles: Vec<String>,
     /// What they may be granted besides.
@@ -38,6 +49,13 @@ impl From<NewUser> for RawUser {
     }
 }
 
+impl From<NewUpstreamUser> for RawUpstreamUser {
+    fn from(user: NewUpstreamUser) -> Self {
+        let NewUpstreamUser { subject, roles, allowed_tools } = user;
+        Self { subject, roles, allowed_tools, disabled: false }
+    }
+}
+
 /// Creates the file with one user. Readable by its owner only.
 ///
 /// # Errors
@@ -59,13 +77,27 @@ pub fn add(path: &Path, user: NewUser) -> Result<(), UsersFileError> {
     .map(drop)
 }
 
-/// Changes the user named `username`; `false` when there is none.
+/// Adds an entry for a user of a provider outside.
+///
+/// # Errors
+/// [`UsersFileError`]: also when the file with this entry would not be acceptable; it stays as it was.
+pub fn add_upstream(path: &Path, user: NewUpstreamUser) -> Result<(), UsersFileError> {
+    edit(path, |raw| {
+        raw.upstream_users.push(user.into());
+        true
+    })
+    .map(drop)
+}
+
+/// Changes the user named `username`, or the entry of the upstream user with that `sub`; `false` when there is neither.
 ///
 /// # Errors
 /// [`UsersFileError`].
 pub fn change(path: &Path, username: &str, change: &Change) -> Result<bool, UsersFileError> {
     edit(path, |raw| {
-        let Some(at) = raw.users.iter().position(|user| user.username == username) else { return false };
+        let Some(at) = raw.users.iter().position(|user| user.username == username) else {
+            return change_upstream(raw, username, change);
+        };
         match (change, raw.users.get_mut(at)) {
             (Change::Password(hash), Some(user)) => hash.clone_into(&mut user.password),
             (Change::Disabled(disabled), Some(user)) => user.disabled = *disabled,
@@ -74,6 +106,17 @@ pub fn change(path: &Path, username: &str, change: &Change) -> Result<bool, User
         }
         true
     })
+}
+
+fn change_upstream(raw: &mut RawFile, subject: &str, change: &Change) -> bool {
+    let Some(at) = raw.upstream_users.iter().position(|user| user.subject == subject) else { return false };
+    match (change, raw.upstream_users.get_mut(at)) {
+        (Change::Disabled(disabled), Some(user)) => user.disabled = *disabled,
+        (Change::Removed, _) => drop(raw.upstream_users.remove(at)),
+        // They have no password here.
+        (Change::Password(_), _) | (Change::Disabled(_), None) => return false,
+    }
+    true
 }
 
 /// Replaces the file by what `work` makes of it, if it makes anything of it; what that was is given back.

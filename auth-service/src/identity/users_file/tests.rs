@@ -74,6 +74,44 @@ fn two_users_can_always_be_told_apart() {
     assert!(read(twins).unwrap_err().to_string().contains("user \"bob\": username and id must be unique"));
 }
 
+#[test]
+fn an_upstream_user_has_an_entry_or_the_default_roles_that_are_defined() {
+    let file = r#"{"roles":{"clerk":["time/*"],"guest":["time/now"]},"upstream_users":[
+        {"subject":"github:1","roles":["guest"],"allowed_tools":["git/log"]},
+        {"subject":"github:2","disabled":true},{"subject":"corp:a:b"}]}"#;
+    let accounts = read(file).unwrap();
+    let allowed = |id: &str, roles: &[&str]| {
+        let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+        accounts.allowed_upstream(&Subject::parse(id).unwrap(), &roles).map(|scopes| scopes.to_string())
+    };
+    assert_eq!(
+        allowed("github:1", &["clerk"]).unwrap(),
+        "mcp:git:log mcp:time:now",
+        "instead of, not besides"
+    );
+    assert_eq!(allowed("github:2", &["clerk"]), None);
+    assert_eq!(allowed("corp:a:b", &["clerk"]).unwrap(), "");
+    assert_eq!(allowed("github:3", &["clerk", "gone"]).unwrap(), "mcp:time");
+    assert_eq!(allowed("github:3", &[]).unwrap(), "");
+    assert!(!accounts.has_local() && accounts.subjects().is_empty());
+}
+
+#[test]
+fn an_upstream_entry_that_could_mean_nobody_or_two_is_refused() {
+    let with = |entries: &str| read(&format!(r#"{{"upstream_users":[{entries}]}}"#)).map(drop);
+    for entries in [
+        r#"{"subject":"local:a1"}"#,
+        r#"{"subject":"octocat"}"#,
+        r#"{"subject":"github:"}"#,
+        r#"{"subject":"github:1"},{"subject":"github:1"}"#,
+    ] {
+        let error = with(entries).unwrap_err().to_string();
+        assert!(error.contains("subject must be like github:583231"), "{error}");
+    }
+    assert!(with(r#"{"subject":"github:1","roles":["none"]}"#).unwrap_err().to_string().contains("no role"));
+    assert!(with(r#"{"subject":"github:1","role":[]}"#).unwrap_err().to_string().contains("unknown field"));
+}
+
 fn new_user(name: &str, id: &str) -> NewUser {
     let text = |text: &str| text.to_owned();
     NewUser { username: text(name), id: text(id), password: text(password::DECOY), ..NewUser::default() }

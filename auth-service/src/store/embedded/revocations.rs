@@ -11,6 +11,7 @@ use super::{EmbeddedStore, index, sequence, unavailable};
 use crate::domain::grant::BrowserSignIn;
 use crate::domain::revocation::{Revocation, Target};
 use crate::domain::token::Trail;
+use crate::domain::upstream::Person;
 use crate::domain::user::Subject;
 
 /// What can lead to another token.
@@ -86,7 +87,8 @@ pub(super) fn cut_off(change: &Change, revocation: &Revocation, now: UnixTime) -
     let overtaken = |trail: &Trail| append_all(change, &trail.overtaken(issued_before), now);
     end_each::<Family>(change, Kind::Family, &name, |family| overtaken(&family.issued))?;
     end_each::<StoredCode>(change, Kind::Code, &name, |code| overtaken(&code.issued))?;
-    end_each::<BrowserSignIn>(change, Kind::Session, &name, |_| Ok(()))
+    end_each::<BrowserSignIn>(change, Kind::Session, &name, |_| Ok(()))?;
+    end_each::<Person>(change, Kind::Person, &name, |_| Ok(()))
 }
 
 /// Removes all records of one kind that are about `name`.

@@ -26,17 +26,27 @@ pub(super) enum Kind {
     Code = 4,
     Family = 5,
     Revocation = 6,
+    Departure = 7,
+    Person = 8,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Client, Self::Session, Self::Pending, Self::Code, Self::Family, Self::Revocation];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Client,
+        Self::Session,
+        Self::Pending,
+        Self::Code,
+        Self::Family,
+        Self::Revocation,
+        Self::Departure,
+        Self::Person,
+    ];
 
     /// Whether the index lists whom its records are about. Of one record that never changes.
     pub(super) const fn is_indexed(self) -> bool {
         match self {
-            Self::Session | Self::Code | Self::Family | Self::Revocation => true,
-            Self::Client | Self::Pending => false,
+            Self::Session | Self::Code | Self::Family | Self::Revocation | Self::Person => true,
+            Self::Client | Self::Pending | Self::Departure => false,
         }
     }
 
@@ -48,6 +58,8 @@ impl Kind {
             Self::Code => "code",
             Self::Family => "family",
             Self::Revocation => "revocation",
+            Self::Departure => "departure",
+            Self::Person => "person",
         })
     }
 

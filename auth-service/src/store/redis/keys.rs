@@ -3,6 +3,7 @@
 use crate::domain::client::ClientId;
 use crate::domain::grant::FamilyId;
 use crate::domain::secret::Digest;
+use crate::domain::user::Subject;
 
 /// The stream of revocations.
 pub(super) const REVOCATIONS: &str = "{oauth}:revocations";
@@ -26,6 +27,16 @@ pub(super) fn session(secret: &Digest) -> String {
 
 pub(super) fn consent(ticket: &Digest) -> String {
     format!("{{oauth}}:consent:{}", ticket.to_text())
+}
+
+/// `oauth:state` of the design: a browser that is on its way to a provider.
+pub(super) fn departure(state: &Digest) -> String {
+    format!("{{oauth}}:state:{}", state.to_text())
+}
+
+/// The prelude of the scripts knows this name too.
+pub(super) fn person(subject: &Subject) -> String {
+    format!("{{oauth}}:person:{subject}")
 }
 
 pub(super) fn code(code: &Digest) -> String {

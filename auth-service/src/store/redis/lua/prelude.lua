@@ -160,6 +160,7 @@ local function cut_off(now, name, target, issued_before, expires_at)
   local kind, who = string.sub(name, 1, 2), string.sub(name, 3)
   local index = (kind == 'u:' and user_index(who)) or (kind == 'c:' and client_index(who))
   if not index then return end
+  if kind == 'u:' then forget(ROOT .. 'person:' .. who) end
   for _, key in ipairs(redis.call('ZRANGE', index, 0, -1)) do
     for _, token in ipairs(tokens_of(redis.call('HGET', key, 'issued'))) do
       if token.issued_at > tonumber(issued_before) then append_token(token, now) end

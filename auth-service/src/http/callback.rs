@@ -1,0 +1,48 @@
+//! `GET /callback/{provider}`: where providers send browsers back to (RFC 6749 §4.1.2). Each provider has its own address,
+//! so that no answer of one is taken for another's (RFC 9700 §4.4).
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+
+use super::{authorize, cookie, error, page};
+use crate::domain::parameters::Parameters;
+use crate::domain::secret::{BrowserSession, UpstreamBrowser};
+use crate::flow::Deps;
+use crate::flow::upstream::{self, Cookies, UpstreamFlowError};
+
+/// Signs the user in, and goes on with what they wanted before.
+pub(super) async fn get(
+    State(deps): State<Arc<Deps>>,
+    Path(provider): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let Ok(parameters) = Parameters::parse(uri.query().unwrap_or_default().as_bytes()) else {
+        return page::upstream_stale();
+    };
+    let browser = cookie::read::<UpstreamBrowser>(&deps, &headers);
+    let session = cookie::read::<BrowserSession>(&deps, &headers);
+    let cookies = Cookies { browser: browser.as_ref(), session: session.as_ref() };
+    match upstream::arrive(&deps, &provider, &parameters, cookies).await {
+        Ok(arrival) => authorize::back_to(&arrival.return_to, cookie::set(&deps, &arrival.session)),
+        Err(error) => refused(error),
+    }
+}
+
+/// The page that says why nobody is signed in.
+pub(super) fn refused(error: UpstreamFlowError) -> Response {
+    match error {
+        UpstreamFlowError::NoProvider | UpstreamFlowError::Stale => page::upstream_stale(),
+        UpstreamFlowError::OtherBrowser => page::forbidden(),
+        UpstreamFlowError::Declined(place) => page::upstream_declined(&place),
+        UpstreamFlowError::Failed(place) => page::upstream_failed(&place),
+        UpstreamFlowError::NotAdmitted(place, person) => page::not_admitted(&place, &person),
+        UpstreamFlowError::Internal(cause) => {
+            error::log(&cause);
+            page::unavailable()
+        }
+    }
+}

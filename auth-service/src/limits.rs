@@ -49,7 +49,7 @@ pub struct Rates {
     pub register: Rate,
     /// `LIMIT_AUTHORIZE`: pages, for each address.
     pub authorize: Rate,
-    /// `LIMIT_SIGN_IN`: passwords, for each address, and [`USERS_SHARE`] times as many for each user.
+    /// `LIMIT_SIGN_IN`: passwords, for each address, and five times as many for each user.
     pub sign_in: Rate,
     /// `LIMIT_TOKEN`: tokens, revocations and questions about tokens, for each address.
     pub token: Rate,

@@ -23,10 +23,10 @@ pub enum FetchError {
     /// Nobody there, or nobody who proves to be the right one.
     #[error("no connection")]
     NoConnection,
-    /// [`CONNECT`] or [`TOTAL`] is over.
+    /// 3 s to connect, or 5 s in all, are over.
     #[error("no answer in time")]
     TooSlow,
-    /// More than [`MAX_BODY`].
+    /// More than 512 KiB.
     #[error("the answer is too large")]
     TooLarge,
     /// The connection broke, or no HTTP came over it.

@@ -8,6 +8,7 @@ pub mod admission;
 pub mod catalogue;
 pub mod client;
 pub mod client_document;
+mod client_keys;
 pub mod client_update;
 pub mod document_url;
 pub mod error;

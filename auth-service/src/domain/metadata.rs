@@ -7,6 +7,7 @@ use gateway_core::scope::ScopeSet;
 use serde::Deserialize;
 
 use super::client::{ApplicationType, ClientProfile, SecretMethod};
+use super::client_keys::ClientKeys;
 use super::error::{ErrorCode, Refusal};
 use super::redirect_uri::{RedirectKind, RedirectUri, RedirectUriError};
 
@@ -37,6 +38,8 @@ struct RawMetadata {
     scope: Option<String>,
     software_id: Option<String>,
     software_version: Option<String>,
+    jwks: Option<ClientKeys>,
+    jwks_uri: Option<String>,
 }
 
 const fn invalid(description: &'static str) -> Refusal {
@@ -80,6 +83,12 @@ impl RawMetadata {
     }
 
     fn profile(self) -> Result<ClientProfile, Refusal> {
+        if self.jwks.is_some() && self.jwks_uri.is_some() {
+            return Err(invalid("jwks and jwks_uri must not be there together"));
+        }
+        if let Some(problem) = self.jwks.as_ref().and_then(ClientKeys::problem) {
+            return Err(invalid(problem));
+        }
         let redirect_uris = redirect_uris(&self.redirect_uris.unwrap_or_default())?;
         let application_type = application_type(self.application_type.as_deref(), &redirect_uris)?;
         if self.response_types.is_some_and(|types| !types.iter().any(|name| name == "code")) {

@@ -275,3 +275,27 @@ async fn the_address_can_be_fetched_any_number_of_times_before_somebody_signs_in
     let code = Browser::new(&app).approve(&address, "ada").await.redirected("code");
     assert!(code.starts_with("mcp_code_") && CHALLENGE.len() == 43);
 }
+
+#[tokio::test]
+async fn b_04_no_page_sets_a_cookie_before_the_user_has_done_anything() {
+    let app = TestApp::new();
+    let address = authorize(&request_of(&app.public_client().await));
+    assert_eq!(app.get(&address).await.header("set-cookie"), "");
+    let mut browser = Browser::new(&app);
+    browser.sign_in(&address, "ada").await;
+    let question = browser.open(&address).await;
+    assert!(text_of(&question).contains("Allow"), "{}", question.body);
+    assert_eq!(question.header("set-cookie"), "", "nothing is kept of a question that nobody has answered");
+}
+
+#[tokio::test]
+async fn b_12_no_picture_of_a_client_is_shown_or_fetched() {
+    let app = TestApp::new();
+    let metadata = r#"{"redirect_uris":["https://app.example/cb"],"token_endpoint_auth_method":"none","logo_uri":"https://evil.example/canary.png"}"#;
+    let client = app.register(metadata).await.json();
+    let request = changed(client["client_id"].as_str().unwrap(), "redirect_uri", "https://app.example/cb");
+    let page = app.get(&authorize(&request)).await;
+    assert_eq!(page.status.as_u16(), 200, "{}", page.body);
+    assert!(!page.body.contains("<img") && !page.body.contains("canary"), "{}", page.body);
+    assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
+}

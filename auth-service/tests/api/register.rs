@@ -159,6 +159,30 @@ async fn d_05_a_client_cannot_choose_what_is_ours_to_choose() {
 }
 
 #[tokio::test]
+async fn d_06_keys_that_a_client_must_not_send_are_refused_and_public_ones_ignored() {
+    let app = TestApp::new();
+    let public = r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#;
+    let private = public.replacen('{', r#"{"d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI","#, 1);
+    let many = vec![public; 1000].join(",");
+    let with = |members: &str| format!(r#"{{"redirect_uris":["https://a.example/cb"],{members}}}"#);
+    for wrong in [
+        format!(r#""jwks":{{"keys":[{public},{private}]}}"#),
+        r#""jwks":{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#.to_owned(),
+        r#""jwks":{"keys":[{"kty":"oct"}]}"#.to_owned(),
+        format!(r#""jwks":{{"keys":[{public}]}},"jwks_uri":"https://a.example/keys""#),
+        format!(r#""jwks":{{"keys":[{many}]}}"#),
+        r#""jwks":[]"#.to_owned(),
+    ] {
+        let answer = app.register(&with(&wrong)).await;
+        // A thousand keys are more than a registration may weigh.
+        assert!(matches!(answer.status.as_u16(), 400 | 413), "{wrong}: {}", answer.body);
+        assert!(!answer.body.contains("jpsQnn"), "what was sent does not come back");
+    }
+    let answer = app.register(&with(&format!(r#""jwks":{{"keys":[{public}]}}"#))).await;
+    assert_eq!((answer.status.as_u16(), answer.json().get("jwks")), (201, None));
+}
+
+#[tokio::test]
 async fn d_07_equal_registrations_are_two_clients_with_two_secrets() {
     let app = TestApp::new();
     let (one, two) = (app.confidential_client().await, app.confidential_client().await);

@@ -98,6 +98,8 @@ impl ListOf {
         let is_login = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         let is_subject = text.len() <= 255 && text.bytes().all(|b| b.is_ascii_graphic());
         match self {
+            // A number would be taken for an id by whoever wrote it, and is a login that anybody can register.
+            Self::Logins if text.bytes().all(|b| b.is_ascii_digit()) => None,
             Self::Logins | Self::Organisations => is_login.then(|| text.to_ascii_lowercase()),
             Self::Subjects => is_subject.then(|| text.to_owned()),
             Self::Emails => Email::parse(text).map(|email| email.as_str().to_owned()),
@@ -137,6 +139,12 @@ mod tests {
             domain: Some("corp.example".to_owned()),
             organisations: vec!["corp".to_owned()],
         }
+    }
+
+    #[test]
+    fn b_08_a_number_is_no_login_because_it_would_be_taken_for_an_id() {
+        assert!(lists(&[(ListOf::Logins, "583231")]).is_err());
+        assert!(lists(&[(ListOf::Logins, "ada1")]).is_ok() && lists(&[(ListOf::Subjects, "583231")]).is_ok());
     }
 
     #[test]

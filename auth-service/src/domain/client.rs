@@ -184,13 +184,13 @@ impl Client {
     }
 
     /// Whether what was granted to this client must not outlive its change into `next`: its tokens would be protected
-    /// otherwise than when they were granted, or come back to life when it takes up refreshing again.
+    /// otherwise than when they were granted, or live longer than the user was told, who was asked once and not for good.
     #[must_use]
     pub const fn loses_grants_as(&self, next: &Self) -> bool {
         let stays_as_public = matches!(self.authentication, ClientAuthentication::None)
             == matches!(next.authentication, ClientAuthentication::None);
-        let gives_up_refreshing = self.profile.refreshes && !next.profile.refreshes;
-        !stays_as_public || gives_up_refreshing
+        let stays_as_long = self.profile.refreshes == next.profile.refreshes;
+        !stays_as_public || !stays_as_long
     }
 
     /// Whether a code may be sent to `requested`.

@@ -136,6 +136,7 @@ impl AuthorizationRequest {
             client.id.as_str(),
             // Under another name it is another question (B-14).
             client.profile.name.as_deref().unwrap_or_default(),
+            if client.profile.refreshes { "stays connected" } else { "once" },
             reply_to.redirect_uri.as_str(),
             if reply_to.state.is_some() { "state" } else { "no state" },
             reply_to.state.as_deref().unwrap_or_default(),

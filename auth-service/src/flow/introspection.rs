@@ -56,6 +56,13 @@ pub async fn introspect(deps: &Deps, client: &Client, text: &str) -> Result<Opti
         let description = "introspection is for clients that have a secret";
         return Err(FlowError::refused(ErrorCode::InvalidClient, description));
     }
+    if !deps.store.live().is_current() {
+        // A token may have been revoked elsewhere without our knowing.
+        return Err(FlowError::refused(
+            ErrorCode::TemporarilyUnavailable,
+            "revocations are not known at the moment",
+        ));
+    }
     let active = match deps.refresh_key.open(text) {
         Some(token) => refresh_token(deps, client, &token).await?,
         None => access_token(deps, client, text),

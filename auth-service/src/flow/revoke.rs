@@ -100,10 +100,17 @@ impl Watch {
         known.extend(self.last.iter().flat_map(|last| last.iter().cloned()));
         known.sort_unstable_by(|one, two| one.as_str().cmp(two.as_str()));
         known.dedup();
+        // One of whom nothing can be said keeps nobody else.
+        let mut undecided = None;
         for subject in &known {
-            if deps.identities.user(subject).await?.is_none() {
-                user_is_gone(deps, subject).await?;
+            match deps.identities.user(subject).await {
+                Ok(Some(_)) => {}
+                Ok(None) => user_is_gone(deps, subject).await?,
+                Err(error) => undecided = Some(error),
             }
+        }
+        if let Some(error) = undecided {
+            return Err(error.into());
         }
         self.last = Some(roster);
         Ok(())

@@ -60,7 +60,11 @@ pub(super) async fn post(
             Ok(()) => signed_in(&deps, &headers, &uri, &request, &form).await,
             Err(error) => page::too_many(error),
         },
-        Ok(Some("upstream")) => departed(&deps, &headers, &uri, &request, &form).await,
+        // What is kept of a departure is as much work as a password is.
+        Ok(Some("upstream")) => match limits::count(&deps, Door::SignIn, address) {
+            Ok(()) => departed(&deps, &headers, &uri, &request, &form).await,
+            Err(error) => page::too_many(error),
+        },
         Ok(Some("sign-out")) => signed_out(&deps, &headers, &uri).await,
         Ok(Some("approve")) => answered(&deps, &headers, request, answer(&form, true)).await,
         Ok(Some("deny")) => answered(&deps, &headers, request, answer(&form, false)).await,

@@ -62,11 +62,20 @@ impl LocalUsers {
 
 impl CachedFile {
     fn read(&self) -> Result<Arc<Accounts>, UsersFileError> {
+        match (self.present(), &self.without) {
+            (Err(UsersFileError::Missing(_)), Some(nobody)) if !self.was_there() => Ok(Arc::clone(nobody)),
+            (read, _) => read,
+        }
+    }
+
+    fn was_there(&self) -> bool {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// What stands in the file, which has to be there.
+    fn present(&self) -> Result<Arc<Accounts>, UsersFileError> {
+        let stamp = self.stamp()?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamp = match (self.stamp(), &self.without, last.as_ref()) {
-            (Err(UsersFileError::Missing(_)), Some(nobody), None) => return Ok(Arc::clone(nobody)),
-            (stamp, ..) => stamp?,
-        };
         if let Some((known, accounts)) = last.as_ref()
             && *known == stamp
         {
@@ -114,7 +123,11 @@ impl LocalUsers {
         if subject.id_within(PROVIDER).is_none() {
             return Ok(None);
         }
-        Ok(self.accounts().await?.with_subject(subject).map(|account| account.user.clone()))
+        // Somebody who was a local user is not gone because the file is not there yet.
+        let file = Arc::clone(&self.file);
+        let read = tokio::task::spawn_blocking(move || file.present()).await;
+        let accounts = read.map_err(|error| IdentityError::Password(error.to_string()))??;
+        Ok(accounts.with_subject(subject).map(|account| account.user.clone()))
     }
 
     /// See [`super::Identities::named`].

@@ -23,6 +23,7 @@ mod introspection;
 mod keys;
 mod limits;
 mod metadata;
+mod promises;
 mod refresh;
 mod register;
 mod revocations;

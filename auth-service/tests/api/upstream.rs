@@ -175,6 +175,27 @@ async fn a_user_of_each_provider_comes_back_to_consent_and_their_client_gets_tok
 }
 
 #[tokio::test]
+async fn c_11_no_address_of_a_user_stands_in_a_token() {
+    let fake = FakeProvider::start().await;
+    for (names, expected) in [
+        (json!({ "preferred_username": null, "name": "Ada Lovelace" }), "Ada Lovelace"),
+        (json!({ "preferred_username": "ada@corp.example", "name": null }), "u-1"),
+    ] {
+        fake.script().claims = names;
+        let app = app(&fake);
+        let client = app.public_client().await;
+        let address = authorize(&request_of(&client));
+        let mut browser = Browser::new(&app);
+        travel(&mut browser, &fake, &address, "corp").await;
+        let page = browser.open(&address).await;
+        let code = browser.press(&address, &page, "approve", &[]).await.redirected("code");
+        let tokens = app.token(&exchange(&client, &code)).await.json();
+        let token = tokens["access_token"].as_str().unwrap();
+        assert_eq!(claim(token, "preferred_username"), expected);
+    }
+}
+
+#[tokio::test]
 async fn b_05_a_state_is_good_once_in_time_and_at_its_own_provider() {
     let fake = FakeProvider::start().await;
     let app = app(&fake);

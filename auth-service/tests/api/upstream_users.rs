@@ -46,7 +46,7 @@ async fn b_09_nobody_comes_in_who_is_in_no_list_and_the_page_says_who_they_are()
 async fn b_08_b_09_each_list_admits_by_what_the_provider_vouches_for() {
     for (provider, name, value, admits) in [
         ("github", "ALLOWED_GITHUB_USERS", "*", true),
-        ("github", "ALLOWED_GITHUB_USERS", "583231", false),
+        ("github", "ALLOWED_GITHUB_USERS", "somebody-else", false),
         ("github", "ALLOWED_GITHUB_EMAILS", "octocat@corp.example", true),
         ("github", "ALLOWED_GITHUB_EMAILS", "old@evil.example,spoofed@corp.example", false),
         ("github", "ALLOWED_GITHUB_DOMAINS", "CORP.example", true),

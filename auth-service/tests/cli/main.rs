@@ -141,8 +141,12 @@ fn an_upstream_user_is_known_by_their_sub() {
     let listed = line(&users(&["list"]))["upstream_users"].clone();
     assert_eq!(listed, json!([{ "sub": sub, "roles": [], "scopes": "mcp:time", "disabled": true }]));
     assert_eq!(users(&["passwd", sub]).status.code(), Some(64), "they have none here");
+    // Without an entry the provider's default roles would let them in again.
     line(&users(&["remove", sub]));
-    assert_eq!(line(&users(&["list"]))["upstream_users"], json!([]));
+    line(&users(&["disable", "corp:u-1"]));
+    let shut_out = |sub| json!({ "sub": sub, "roles": [], "scopes": "", "disabled": true });
+    assert_eq!(line(&users(&["list"]))["upstream_users"], json!([shut_out(sub), shut_out("corp:u-1")]));
+    assert_eq!(users(&["disable", "local:a1"]).status.code(), Some(64));
 }
 
 #[test]

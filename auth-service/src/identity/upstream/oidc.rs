@@ -143,9 +143,9 @@ impl Oidc {
                 profile.hd.filter(|domain| is_domain(domain)).map(|domain| domain.to_ascii_lowercase())
             }
         };
-        let names =
-            [profile.preferred_username, email.as_ref().map(|it| it.as_str().to_owned()), profile.name];
-        let is_name = |name: &String| !name.is_empty() && name.len() <= 256;
+        // The name stands in access tokens, which clients can read: no address is one (C-11).
+        let names = [profile.preferred_username, profile.name];
+        let is_name = |name: &String| (1..=256).contains(&name.len()) && Email::parse(name).is_none();
         let username = names.into_iter().flatten().find(is_name).unwrap_or_else(|| sub.to_owned());
         Person {
             subject: Subject::new(provider.as_str(), sub),

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Accounts, RawFile, RawUpstreamUser, RawUser, UsersFileError, read_raw, to_json};
+use super::{Accounts, PROVIDER, RawFile, RawUpstreamUser, RawUser, UsersFileError, read_raw, to_json};
 use crate::data_dir;
+use crate::domain::user::Subject;
 
 /// A user to be added.
 #[derive(Debug, Default)]
@@ -89,7 +90,8 @@ pub fn add_upstream(path: &Path, user: NewUpstreamUser) -> Result<(), UsersFileE
     .map(drop)
 }
 
-/// Changes the user named `username`, or the entry of the upstream user with that `sub`; `false` when there is neither.
+/// Changes the user named `username`, or the upstream user with that `sub`; `false` when there is neither. An upstream user who is
+/// removed or disabled is shut out by an entry, whether or not there was one.
 ///
 /// # Errors
 /// [`UsersFileError`].
@@ -109,14 +111,32 @@ pub fn change(path: &Path, username: &str, change: &Change) -> Result<bool, User
 }
 
 fn change_upstream(raw: &mut RawFile, subject: &str, change: &Change) -> bool {
-    let Some(at) = raw.upstream_users.iter().position(|user| user.subject == subject) else { return false };
-    match (change, raw.upstream_users.get_mut(at)) {
+    let known = raw.upstream_users.iter_mut().find(|user| user.subject == subject);
+    match (change, known) {
         (Change::Disabled(disabled), Some(user)) => user.disabled = *disabled,
-        (Change::Removed, _) => drop(raw.upstream_users.remove(at)),
+        // Without an entry the provider's default roles would let them in again: what is left shuts them out.
+        (Change::Removed, Some(user)) => {
+            user.roles.clear();
+            user.allowed_tools.clear();
+            user.disabled = true;
+        }
+        // Whoever has only the default roles is shut out by an entry.
+        (Change::Disabled(true) | Change::Removed, None) if is_outside(subject) => {
+            raw.upstream_users.push(RawUpstreamUser {
+                subject: subject.to_owned(),
+                roles: Vec::new(),
+                allowed_tools: Vec::new(),
+                disabled: true,
+            });
+        }
         // They have no password here.
-        (Change::Password(_), _) | (Change::Disabled(_), None) => return false,
+        (Change::Password(_), _) | (Change::Disabled(_) | Change::Removed, None) => return false,
     }
     true
+}
+
+fn is_outside(subject: &str) -> bool {
+    Subject::parse(subject).is_some_and(|subject| subject.id_within(PROVIDER).is_none())
 }
 
 /// Replaces the file by what `work` makes of it, if it makes anything of it; what that was is given back.

@@ -156,9 +156,19 @@ async fn j_03_a_redis_that_is_full_refuses_and_breaks_nothing() {
     server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
     let full = store.redeem_code(&digest("k"), Some(&opening()), T0).await;
     assert_eq!(full.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    // Strangers fill nothing any more, and what has to die still dies.
+    let stranger = store.insert_code(&digest("other"), &grant(2), LIFETIME).await;
+    assert_eq!(stranger.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    store.cut_off(&user_cut(T0), T0).await.unwrap();
     server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     let redeemed = store.redeem_code(&digest("k"), Some(&opening()), T0).await.unwrap();
-    assert_eq!(redeemed, Redemption::First(grant(1)), "it had not been spent");
+    assert_eq!(redeemed, Redemption::Unknown, "it was cut off");
+    store.insert_code(&digest("k2"), &grant(2), LIFETIME).await.unwrap();
+    server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    assert!(store.redeem_code(&digest("k2"), Some(&opening()), T0).await.is_err());
+    server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+    let redeemed = store.redeem_code(&digest("k2"), Some(&opening()), T0).await.unwrap();
+    assert_eq!(redeemed, Redemption::First(grant(2)), "it had not been spent");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

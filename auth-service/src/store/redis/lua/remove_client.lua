@@ -1,4 +1,5 @@
 -- KEYS: the client. ARGV: now, then name, target, issued_before and expiry of the revocation of everything of it.
+free_to_write()
 if not is_live(KEYS[1], ARGV[1]) then return answer('unknown') end
 cut_off(tonumber(ARGV[1]), unpack(ARGV, 2))
 forget(KEYS[1])

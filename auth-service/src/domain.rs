@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod client;
 pub mod client_document;
 pub mod client_update;
+pub mod device;
 pub mod document_url;
 pub mod error;
 pub mod freshness;

@@ -9,7 +9,7 @@ use super::token::{CodeExchange, IssuedTokens, access_token, keep_client};
 use crate::audit::{self, Event};
 use crate::domain::client::Client;
 use crate::domain::error::{ErrorCode, Refusal};
-use crate::domain::grant::CodeGrant;
+use crate::domain::grant::{CodeGrant, Handover};
 use crate::domain::pkce::CodeVerifier;
 use crate::domain::secret::{AuthorizationCode, Digest, Secret};
 use crate::domain::user::User;
@@ -61,11 +61,12 @@ fn is_presented_rightly(
     request: &CodeExchange<'_>,
     verifier: &CodeVerifier,
 ) -> bool {
+    let Handover::Redirect { redirect_uri, challenge } = &grant.handover else { return false };
     let is_its_client = grant.access.client == client.id;
-    let is_its_address = request.redirect_uri.is_none_or(|uri| uri == grant.redirect_uri.as_str());
+    let is_its_address = request.redirect_uri.is_none_or(|uri| uri == redirect_uri.as_str());
     // The client may have given up the address since: whoever listens there now is not to get anything (D-12).
-    let is_still_its_address = client.may_redirect_to(&grant.redirect_uri);
-    let is_proven = grant.challenge.is_met_by(verifier);
+    let is_still_its_address = client.may_redirect_to(redirect_uri);
+    let is_proven = challenge.is_met_by(verifier);
     is_its_client && is_its_address && is_still_its_address && is_proven
 }
 

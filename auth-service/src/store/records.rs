@@ -1,6 +1,7 @@
 //! Records: how domain values are written. A record becomes a domain value only through its parser, so that nothing
 //! impossible comes out of a store that another version wrote or somebody edited.
 
+mod device;
 mod upstream;
 
 use gateway_core::scope::ScopeSet;
@@ -10,12 +11,14 @@ use serde::{Deserialize, Serialize};
 use crate::domain::client::{
     ApplicationType, Client, ClientAuthentication, ClientId, ClientProfile, SecretMethod,
 };
-use crate::domain::grant::{Access, BrowserSignIn, CodeGrant, FamilyId, PendingConsent};
+use crate::domain::grant::{Access, BrowserSignIn, CodeGrant, FamilyId, Handover, PendingConsent};
 use crate::domain::pkce::CodeChallenge;
 use crate::domain::revocation::Target;
 use crate::domain::secret::Digest;
 use crate::domain::token::{IssuedToken, TokenId, Trail};
 use crate::domain::user::Subject;
+
+pub(super) use device::{StoredDevice, StoredUserCode};
 
 /// A record that says something impossible; names the member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -187,8 +190,10 @@ impl Recorded for Access {
 #[derive(Serialize, Deserialize)]
 pub(super) struct GrantRecord {
     access: AccessRecord,
-    redirect_uri: String,
-    challenge: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    redirect_uri: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    challenge: Option<String>,
     session: String,
     family: String,
 }
@@ -197,20 +202,33 @@ impl Recorded for CodeGrant {
     type Record = GrantRecord;
 
     fn record(&self) -> GrantRecord {
+        let (redirect_uri, challenge) = match &self.handover {
+            Handover::Redirect { redirect_uri, challenge } => {
+                (Some(redirect_uri.to_string()), Some(challenge.to_text()))
+            }
+            Handover::Device => (None, None),
+        };
         GrantRecord {
             access: self.access.record(),
-            redirect_uri: self.redirect_uri.to_string(),
-            challenge: self.challenge.to_text(),
+            redirect_uri,
+            challenge,
             session: self.session.to_text(),
             family: self.family.to_string(),
         }
     }
 
     fn restore(record: GrantRecord) -> Result<Self, BadRecord> {
+        let handover = match (record.redirect_uri, record.challenge) {
+            (Some(uri), Some(challenge)) => Handover::Redirect {
+                redirect_uri: uri.parse().map_err(|_| BadRecord("redirect_uri"))?,
+                challenge: CodeChallenge::parse(&challenge).ok_or(BadRecord("challenge"))?,
+            },
+            (None, None) => Handover::Device,
+            _ => return Err(BadRecord("redirect_uri")),
+        };
         Ok(Self {
             access: Access::restore(record.access)?,
-            redirect_uri: record.redirect_uri.parse().map_err(|_| BadRecord("redirect_uri"))?,
-            challenge: CodeChallenge::parse(&record.challenge).ok_or(BadRecord("challenge"))?,
+            handover,
             session: Digest::from_text(&record.session).ok_or(BadRecord("session"))?,
             family: FamilyId::parse(&record.family).ok_or(BadRecord("family"))?,
         })

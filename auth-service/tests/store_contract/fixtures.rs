@@ -3,7 +3,7 @@
 use auth_service::domain::client::{
     ApplicationType, Client, ClientAuthentication, ClientId, ClientProfile, SecretMethod,
 };
-use auth_service::domain::grant::{Access, CodeGrant, FamilyId};
+use auth_service::domain::grant::{Access, CodeGrant, FamilyId, Handover};
 use auth_service::domain::pkce::CodeChallenge;
 use auth_service::domain::secret::Digest;
 use auth_service::domain::token::{IssuedToken, TokenId};
@@ -61,8 +61,10 @@ pub(crate) fn family(number: u8) -> FamilyId {
 pub(crate) fn grant(number: u8) -> CodeGrant {
     CodeGrant {
         access: access(),
-        redirect_uri: "https://app.example/cb".parse().unwrap(),
-        challenge: CodeChallenge::parse("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM").unwrap(),
+        handover: Handover::Redirect {
+            redirect_uri: "https://app.example/cb".parse().unwrap(),
+            challenge: CodeChallenge::parse("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM").unwrap(),
+        },
         session: digest("session"),
         family: family(number),
     }

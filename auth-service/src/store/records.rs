@@ -1,6 +1,7 @@
 //! Records: how domain values are written. A record becomes a domain value only through its parser, so that nothing
 //! impossible comes out of a store that another version wrote or somebody edited.
 
+mod browser;
 mod device;
 mod upstream;
 
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::client::{
     ApplicationType, Client, ClientAuthentication, ClientId, ClientProfile, SecretMethod,
 };
-use crate::domain::grant::{Access, BrowserSignIn, CodeGrant, FamilyId, Handover, PendingConsent};
+use crate::domain::grant::{Access, CodeGrant, FamilyId, Handover};
 use crate::domain::pkce::CodeChallenge;
 use crate::domain::revocation::Target;
 use crate::domain::secret::Digest;
@@ -46,6 +47,8 @@ pub(super) struct ClientRecord {
     redirect_uris: Vec<String>,
     native: bool,
     refreshes: bool,
+    #[serde(default)]
+    devices: bool,
     scope: Option<String>,
     software_id: Option<String>,
     software_version: Option<String>,
@@ -72,6 +75,7 @@ impl Recorded for Client {
             redirect_uris: self.profile.redirect_uris.iter().map(ToString::to_string).collect(),
             native: self.profile.application_type == ApplicationType::Native,
             refreshes: self.profile.refreshes,
+            devices: self.profile.devices,
             scope: self.profile.scope.clone(),
             software_id: self.profile.software_id.clone(),
             software_version: self.profile.software_version.clone(),
@@ -103,56 +107,11 @@ impl Recorded for Client {
                 redirect_uris: uris.map_err(|_| BadRecord("redirect_uris"))?,
                 application_type: if record.native { ApplicationType::Native } else { ApplicationType::Web },
                 refreshes: record.refreshes,
+                devices: record.devices,
                 scope: record.scope,
                 software_id: record.software_id,
                 software_version: record.software_version,
             },
-        })
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct SessionRecord {
-    subject: String,
-    signed_in_at: UnixTime,
-    credential: String,
-}
-
-impl Recorded for BrowserSignIn {
-    type Record = SessionRecord;
-
-    fn record(&self) -> SessionRecord {
-        SessionRecord {
-            subject: self.subject.to_string(),
-            signed_in_at: self.signed_in_at,
-            credential: self.credential.to_text(),
-        }
-    }
-
-    fn restore(record: SessionRecord) -> Result<Self, BadRecord> {
-        let subject = Subject::parse(&record.subject).ok_or(BadRecord("subject"))?;
-        let credential = Digest::from_text(&record.credential).ok_or(BadRecord("credential"))?;
-        Ok(Self { subject, signed_in_at: record.signed_in_at, credential })
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct PendingRecord {
-    session: String,
-    request: String,
-}
-
-impl Recorded for PendingConsent {
-    type Record = PendingRecord;
-
-    fn record(&self) -> PendingRecord {
-        PendingRecord { session: self.session.to_text(), request: self.request.to_text() }
-    }
-
-    fn restore(record: PendingRecord) -> Result<Self, BadRecord> {
-        Ok(Self {
-            session: Digest::from_text(&record.session).ok_or(BadRecord("session"))?,
-            request: Digest::from_text(&record.request).ok_or(BadRecord("request"))?,
         })
     }
 }

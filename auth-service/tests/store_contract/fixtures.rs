@@ -38,6 +38,7 @@ pub(crate) fn client(id: &str, expires_at: Option<UnixTime>) -> Client {
             redirect_uris: vec!["https://app.example/cb".parse().unwrap(), "cursor://x/cb".parse().unwrap()],
             application_type: ApplicationType::Native,
             refreshes: true,
+            devices: true,
             scope: Some("mcp:time".to_owned()),
             software_id: None,
             software_version: Some("1".to_owned()),

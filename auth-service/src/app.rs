@@ -79,6 +79,7 @@ pub async fn assemble(config: &Config) -> Result<Deps, StartError> {
         catalogue: config.catalogue.clone(),
         store,
         documents: config.documents.clone().map(|rules| Documents::new(outbound, rules)),
+        devices: config.devices,
         identities: Arc::new(people),
         providers,
         verifier: Verifier::new(&config.catalogue),

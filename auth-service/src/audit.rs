@@ -43,6 +43,10 @@ pub enum Event {
     Consent,
     /// A consent answer came from another browser, for another request, or twice.
     ConsentForged,
+    /// A device asks for access and waits for its user.
+    DeviceRequested,
+    /// A user typed a code with which no device waits.
+    UserCodeWrong,
     /// A client failed to prove who it is.
     ClientAuthentication,
     /// A token was issued.
@@ -80,6 +84,8 @@ impl Event {
             Self::SignInFailed => "sign_in_failed",
             Self::Consent => "consent",
             Self::ConsentForged => "consent_forged",
+            Self::DeviceRequested => "device_requested",
+            Self::UserCodeWrong => "user_code_wrong",
             Self::ClientAuthentication => "client_authentication",
             Self::TokenIssued => "token_issued",
             Self::TokenRevoked => "token_revoked",

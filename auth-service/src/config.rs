@@ -66,6 +66,8 @@ pub struct Config {
     /// `CLIENT_ID_DOCUMENTS` (`true`), `CLIENT_ID_DOCUMENT_DOMAINS` (`*`), `CLIENT_ID_DOCUMENT_PRIVATE_ORIGINS`. `None` when
     /// clients that describe themselves are not taken.
     pub documents: Option<DocumentRules>,
+    /// `DEVICE_GRANT` (`true`): whether devices without a browser are served (RFC 8628).
+    pub devices: bool,
     /// `OUTBOUND_CA_FILE`: certificates that are trusted besides those of the public web.
     pub roots: Roots,
     /// `REDIS_URL` with `REDIS_PASSWORD`: the store; without, it is a file in the data directory.
@@ -133,6 +135,7 @@ impl Config {
         let lifetimes = lifetimes(&mut reader);
         let rates = rates(&mut reader);
         let documents = documents(&mut reader);
+        let devices = reader.or("DEVICE_GRANT", true, "true or false");
         let roots = roots(&mut reader);
         let redis = redis(&mut reader);
         reader.finish()?;
@@ -146,6 +149,7 @@ impl Config {
                 lifetimes,
                 rates,
                 documents,
+                devices,
                 roots,
                 redis,
                 providers,
@@ -242,6 +246,7 @@ fn rates<S: Strings>(reader: &mut Reader<'_, S>) -> Rates {
         register: rate("LIMIT_REGISTER", "30/m"),
         authorize: rate("LIMIT_AUTHORIZE", "240/m"),
         sign_in: rate("LIMIT_SIGN_IN", "20/m"),
+        device: rate("LIMIT_DEVICE", "20/m"),
         token: rate("LIMIT_TOKEN", "600/m"),
         token_client: rate("LIMIT_TOKEN_CLIENT", "240/m"),
         proxy_hops: reader.or("PROXY_HOPS", 1, "a number of proxies, 0 to 255"),

@@ -5,6 +5,7 @@ pub mod authorize;
 pub mod clients;
 pub mod configuration;
 pub mod consent;
+pub mod device;
 pub mod error;
 pub mod exchange;
 pub mod feed;
@@ -44,6 +45,8 @@ pub struct Deps {
     pub store: Arc<dyn Store>,
     /// Clients that describe themselves; `None` when they are not taken.
     pub documents: Option<Documents>,
+    /// Whether devices without a browser are served (RFC 8628).
+    pub devices: bool,
     /// Who users are.
     pub identities: Arc<dyn Identities>,
     /// Where users sign in who have no password here.
@@ -114,6 +117,12 @@ pub const CODE_LIFETIME: u64 = 60;
 
 /// How long a spent code is remembered, so that a second redemption is noticed.
 pub const CODE_MEMORY: u64 = 600;
+
+/// A device code with its user code (RFC 8628 §3.2).
+pub const DEVICE_LIFETIME: u64 = 600;
+
+/// How long a device code is remembered, so that its device hears what became of it and a second redemption is noticed.
+pub const DEVICE_MEMORY: u64 = 1200;
 
 /// A sign-in at a provider outside, from our page to the way back.
 pub const DEPARTURE_LIFETIME: u64 = 600;

@@ -6,6 +6,7 @@ mod callback;
 mod client_auth;
 mod configuration;
 mod cookie;
+mod device;
 mod error;
 mod form;
 mod internal;
@@ -18,6 +19,7 @@ mod page;
 mod register;
 mod revocations;
 mod revoke;
+mod sign_in;
 mod token;
 mod verify;
 
@@ -65,20 +67,26 @@ pub fn public(deps: &Arc<Deps>) -> Router {
                 .layer(at(Door::Token)),
         )
         .route("/token", post(token::post).layer(at(Door::Token)))
-        .route("/revoke", post(revoke::post).layer(at(Door::Token)))
-        .layer(cors);
+        .route("/revoke", post(revoke::post).layer(at(Door::Token)));
     let for_people = Router::new()
         .route(
             "/authorize",
             get(authorize::get).post(authorize::post).head(error::not_allowed).layer(at(Door::Authorize)),
         )
         .route("/callback/{provider}", get(callback::get).head(error::only_get).layer(at(Door::Authorize)));
+    let (for_clients, for_people) = if deps.devices {
+        let page = get(device::get).post(device::post).head(error::not_allowed).layer(at(Door::Authorize));
+        let begin = post(device::begin).layer(at(Door::Token));
+        (for_clients.route("/device_authorization", begin), for_people.route("/device", page))
+    } else {
+        (for_clients, for_people)
+    };
     let for_servers = Router::new()
         .route("/introspect", post(introspect::post).layer(at(Door::Token)))
         // Proxies ask with the method of the request that they ask about, whatever that is.
         .route("/verify", any(verify::any));
     middleware::around(
-        for_clients.merge(for_people).merge(for_servers).fallback(error::not_found),
+        for_clients.layer(cors).merge(for_people).merge(for_servers).fallback(error::not_found),
         deps,
         TIMEOUT,
     )

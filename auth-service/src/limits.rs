@@ -51,6 +51,8 @@ pub struct Rates {
     pub authorize: Rate,
     /// `LIMIT_SIGN_IN`: passwords, for each address, and five times as many for each user.
     pub sign_in: Rate,
+    /// `LIMIT_DEVICE`: codes that users type for their devices, for each address.
+    pub device: Rate,
     /// `LIMIT_TOKEN`: tokens, revocations and questions about tokens, for each address.
     pub token: Rate,
     /// `LIMIT_TOKEN_CLIENT`: tokens, for each client with a secret.
@@ -69,6 +71,8 @@ pub enum Door {
     Authorize,
     /// A check of a password.
     SignIn,
+    /// A look at what waits with a code that a user typed (RFC 8628 §5.1).
+    Device,
     /// A token, or something about one.
     Token,
 }
@@ -88,6 +92,7 @@ pub struct Limits {
     authorize: Buckets,
     sign_in: Buckets,
     sign_in_user: Buckets,
+    device: Buckets,
     token: Buckets,
     token_client: Buckets,
     lines: Buckets,
@@ -138,6 +143,7 @@ impl Limits {
             authorize: of(rates.authorize),
             sign_in: of(rates.sign_in),
             sign_in_user: of(rates.sign_in.times(USERS_SHARE)),
+            device: of(rates.device),
             token: of(rates.token),
             token_client: of(rates.token_client),
             lines: of(Rate(Some(LINES))),
@@ -154,6 +160,7 @@ impl Limits {
             Door::Register => &self.register,
             Door::Authorize => &self.authorize,
             Door::SignIn => &self.sign_in,
+            Door::Device => &self.device,
             Door::Token => &self.token,
         };
         buckets.take(key_of(address))
@@ -188,6 +195,7 @@ impl Limits {
             &self.authorize,
             &self.sign_in,
             &self.sign_in_user,
+            &self.device,
             &self.token,
             &self.token_client,
         ] {

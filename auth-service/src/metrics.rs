@@ -75,6 +75,7 @@ pub(crate) fn limited(door: Door) {
         Door::Register => "register",
         Door::Authorize => "authorize",
         Door::SignIn => "sign_in",
+        Door::Device => "device",
         Door::Token => "token",
     };
     counter!(LIMITED, "door" => door).increment(1);

@@ -6,6 +6,7 @@
 //! `tests/store_contract.rs` is the suite that every implementation passes.
 
 mod about;
+mod device;
 pub mod embedded;
 mod live;
 mod records;
@@ -22,6 +23,7 @@ use crate::domain::token::IssuedToken;
 use crate::domain::upstream::{Departure, Person};
 use crate::domain::user::Subject;
 
+pub use device::{DeviceStore, Polled};
 pub use live::Live;
 pub use revocations::{Batch, Cursor, RevocationStore};
 
@@ -282,6 +284,7 @@ pub trait Store:
     + SessionStore
     + UpstreamStore
     + AuthorizationStore
+    + DeviceStore
     + RefreshStore
     + RevocationStore
     + std::fmt::Debug

@@ -37,6 +37,8 @@ pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Resu
         "/authorize",
         "/callback/*",
         "/token",
+        "/device_authorization",
+        "/device",
         "/revoke",
         "/introspect",
     ];

@@ -143,12 +143,14 @@ impl ApplicationType {
 pub struct ClientProfile {
     /// `client_name`: unverified, for people.
     pub name: Option<String>,
-    /// `redirect_uris`: at least one.
+    /// `redirect_uris`. Empty for a client without `authorization_code` in its `grant_types`, and for no other.
     pub redirect_uris: Vec<RedirectUri>,
     /// `application_type`.
     pub application_type: ApplicationType,
-    /// Whether `grant_types` holds `refresh_token`. Every client has `authorization_code`.
+    /// Whether `grant_types` holds `refresh_token`.
     pub refreshes: bool,
+    /// Whether `grant_types` holds [`GRANT_TYPE`](super::device::GRANT_TYPE).
+    pub devices: bool,
     /// `scope`: what the client expects to ask for, without what means nothing here. It binds nobody: what a client
     /// gets is decided at each authorization.
     pub scope: Option<String>,

@@ -36,14 +36,26 @@ pub struct Access {
 pub struct CodeGrant {
     /// What the user granted.
     pub access: Access,
-    /// Where the code was sent.
-    pub redirect_uri: RedirectUri,
-    /// What the client must prove.
-    pub challenge: CodeChallenge,
+    /// How the client gets it.
+    pub handover: Handover,
     /// The browser session in which it was granted.
     pub session: Digest,
     /// What will be issued from it.
     pub family: FamilyId,
+}
+
+/// How a code comes to its client. One that came in one way is worth nothing in the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handover {
+    /// In a redirect (RFC 6749 §4.1.2).
+    Redirect {
+        /// Where it was sent.
+        redirect_uri: RedirectUri,
+        /// What the client must prove (RFC 7636).
+        challenge: CodeChallenge,
+    },
+    /// Not at all: the device has had it all the time, and learns by asking that it is good (RFC 8628 §3.5).
+    Device,
 }
 
 /// A signed-in browser.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::client::{ApplicationType, ClientProfile, SecretMethod};
 use super::client_keys::ClientKeys;
+use super::device::GRANT_TYPE;
 use super::error::{ErrorCode, Refusal};
 use super::redirect_uri::{RedirectKind, RedirectUri, RedirectUriError};
 
@@ -89,16 +90,22 @@ impl RawMetadata {
         if let Some(problem) = self.jwks.as_ref().and_then(ClientKeys::problem) {
             return Err(invalid(problem));
         }
-        let redirect_uris = redirect_uris(&self.redirect_uris.unwrap_or_default())?;
+        let grants = Grants::read(self.grant_types.as_deref())?;
+        // Without a redirect there is no place to register, and no response to choose the type of (RFC 7591 §2).
+        let redirect_uris =
+            if grants.redirects { redirect_uris(&self.redirect_uris.unwrap_or_default())? } else { vec![] };
         let application_type = application_type(self.application_type.as_deref(), &redirect_uris)?;
-        if self.response_types.is_some_and(|types| !types.iter().any(|name| name == "code")) {
+        if grants.redirects
+            && self.response_types.is_some_and(|types| !types.iter().any(|name| name == "code"))
+        {
             return Err(invalid("response_types must hold code: it is the only one there is"));
         }
         Ok(ClientProfile {
             name: kept_text(self.client_name),
             application_type,
             redirect_uris,
-            refreshes: refreshes(self.grant_types.as_deref())?,
+            refreshes: grants.refreshes,
+            devices: grants.devices,
             scope: self.scope.as_deref().and_then(kept_scope),
             software_id: kept_text(self.software_id),
             software_version: kept_text(self.software_version),
@@ -150,13 +157,26 @@ fn application_type(name: Option<&str>, uris: &[RedirectUri]) -> Result<Applicat
     }
 }
 
-/// Unknown grant types are ignored: clients list everything they could do, `device_code` included.
-fn refreshes(grant_types: Option<&[String]>) -> Result<bool, Refusal> {
-    let Some(names) = grant_types else { return Ok(false) };
-    if names.iter().any(|name| name == "authorization_code") {
-        Ok(names.iter().any(|name| name == "refresh_token"))
-    } else {
-        Err(invalid("grant_types must hold authorization_code"))
+/// What `grant_types` says.
+struct Grants {
+    redirects: bool,
+    refreshes: bool,
+    devices: bool,
+}
+
+impl Grants {
+    /// Unknown grant types are ignored: clients list everything they could do.
+    fn read(grant_types: Option<&[String]>) -> Result<Self, Refusal> {
+        let Some(names) = grant_types else {
+            return Ok(Self { redirects: true, refreshes: false, devices: false });
+        };
+        let holds = |name: &str| names.iter().any(|it| it == name);
+        let (redirects, devices) = (holds("authorization_code"), holds(GRANT_TYPE));
+        if redirects || devices {
+            Ok(Self { redirects, refreshes: holds("refresh_token"), devices })
+        } else {
+            Err(invalid("grant_types must hold authorization_code or the device_code grant"))
+        }
     }
 }
 

@@ -19,6 +19,10 @@ pub trait Kind {
 #[derive(Debug)]
 pub enum AuthorizationCode {}
 
+/// What a device waits with for its user's answer (RFC 8628 §3.2).
+#[derive(Debug)]
+pub enum DeviceCode {}
+
 /// The cookie of a signed-in browser.
 #[derive(Debug)]
 pub enum BrowserSession {}
@@ -45,6 +49,10 @@ pub enum UpstreamState {}
 
 impl Kind for AuthorizationCode {
     const PREFIX: &'static str = "mcp_code_";
+}
+
+impl Kind for DeviceCode {
+    const PREFIX: &'static str = "mcp_device_";
 }
 
 impl Kind for BrowserSession {

@@ -191,16 +191,20 @@ impl Asked {
         }
         response(parameters)?;
         let challenge = challenge(parameters)?;
-        let server = deps.catalogue.requested(parameters.get("resource")?).ok_or_else(|| {
-            Refusal::new(
-                ErrorCode::InvalidTarget,
-                "resource must be the URI of one MCP server of this gateway",
-            )
-        })?;
-        let scope = scope(server, parameters.get("scope")?)?;
+        let (server, scope) = target(deps, parameters)?;
         let prompt = prompt(parameters.get("prompt")?)?;
-        Ok(Self { challenge, server: server.clone(), scope, prompt })
+        Ok(Self { challenge, server, scope, prompt })
     }
+}
+
+/// The server that `resource` means, and what `scope` asks for there.
+pub(super) fn target(deps: &Deps, parameters: &Parameters) -> Result<(ServerName, ScopeSet), Refusal> {
+    let server = deps.catalogue.requested(parameters.get("resource")?).ok_or(Refusal::new(
+        ErrorCode::InvalidTarget,
+        "resource must be the URI of one MCP server of this gateway",
+    ))?;
+    let scope = scope(server, parameters.get("scope")?)?;
+    Ok((server.clone(), scope))
 }
 
 fn response(parameters: &Parameters) -> Result<(), Refusal> {

@@ -5,7 +5,7 @@
 
 use super::Deps;
 use super::error::FlowError;
-use super::register::Registered;
+use super::register::{Registered, honoured};
 use super::verify::living;
 use crate::audit::{self, Event};
 use crate::domain::client::{Client, ClientAuthentication, ClientId};
@@ -74,13 +74,14 @@ pub async fn replace(deps: &Deps, managed: Managed, body: &[u8]) -> Result<Regis
     let Managed { client: before, token } = managed;
     let update = ClientUpdate::parse(body, &before)?;
     let (authentication, new_secret) = authentication(deps, &before, &update)?;
+    let profile = honoured(deps, update.metadata)?.profile;
     let client = Client {
         id: before.id.clone(),
         issued_at: before.issued_at,
         expires_at: deps.client_expiry(),
         authentication,
         registration: before.registration,
-        profile: update.metadata.profile,
+        profile,
     };
     let now = deps.now();
     let loses_grants = before.loses_grants_as(&client);

@@ -9,7 +9,7 @@ use super::sign_in::{self, SignedIn};
 use super::{CODE_LIFETIME, CODE_MEMORY, CONSENT_LIFETIME, Deps};
 use crate::audit::{self, Event};
 use crate::domain::error::ErrorCode;
-use crate::domain::grant::{Access, CodeGrant, FamilyId, PendingConsent};
+use crate::domain::grant::{Access, CodeGrant, FamilyId, Handover, PendingConsent};
 use crate::domain::secret::{AuthorizationCode, BrowserSession, ConsentTicket, Secret};
 use crate::domain::user::User;
 use crate::store::CodeLifetime;
@@ -156,8 +156,10 @@ async fn issue_code(
             server: request.server.clone(),
             scope,
         },
-        redirect_uri: request.reply_to.redirect_uri.clone(),
-        challenge: request.challenge,
+        handover: Handover::Redirect {
+            redirect_uri: request.reply_to.redirect_uri.clone(),
+            challenge: request.challenge,
+        },
         session: signed_in.session,
         family: FamilyId::generate(deps.rng.as_ref())?,
     };

@@ -1,9 +1,10 @@
 //! Dynamic client registration (RFC 7591).
 
 use super::Deps;
-use super::error::Cause;
+use super::error::FlowError;
 use crate::audit::{self, Event};
 use crate::domain::client::{Client, ClientAuthentication, ClientId};
+use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::metadata::ClientMetadata;
 use crate::domain::secret::{ClientSecret, RegistrationToken, Secret};
 
@@ -21,8 +22,9 @@ pub struct Registered {
 /// Registers a client.
 ///
 /// # Errors
-/// Whatever keeps it from being stored.
-pub async fn register(deps: &Deps, metadata: ClientMetadata) -> Result<Registered, Cause> {
+/// `invalid_client_metadata`, and whatever keeps it from being stored.
+pub async fn register(deps: &Deps, metadata: ClientMetadata) -> Result<Registered, FlowError> {
+    let metadata = honoured(deps, metadata)?;
     let (authentication, secret) = match metadata.secret_method {
         None => (ClientAuthentication::None, None),
         Some(method) => {
@@ -42,4 +44,20 @@ pub async fn register(deps: &Deps, metadata: ClientMetadata) -> Result<Registere
     deps.store.insert_client(&client).await?;
     audit::record(Event::ClientRegistered).client(&client.id).detail(client.authentication.name()).ok();
     Ok(Registered { client, secret, token })
+}
+
+/// What is kept of a registration here: a grant that is switched off is left out of it (RFC 7591 §3.2.1).
+///
+/// # Errors
+/// `invalid_client_metadata` when nothing is left.
+pub(super) fn honoured(deps: &Deps, mut metadata: ClientMetadata) -> Result<ClientMetadata, Refusal> {
+    if deps.devices {
+        return Ok(metadata);
+    }
+    metadata.profile.devices = false;
+    if metadata.profile.redirect_uris.is_empty() {
+        let description = "grant_types must hold authorization_code";
+        return Err(Refusal::new(ErrorCode::InvalidClientMetadata, description));
+    }
+    Ok(metadata)
 }

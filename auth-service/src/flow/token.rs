@@ -8,6 +8,7 @@ use super::clients::{self, ClientError};
 use super::error::{Cause, FlowError};
 use crate::audit::{self, Event};
 use crate::domain::client::{Client, ClientId};
+use crate::domain::device::GRANT_TYPE;
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::grant::Access;
 use crate::domain::parameters::Parameters;
@@ -15,6 +16,12 @@ use crate::domain::refresh::RefreshToken;
 use crate::domain::secret::Digest;
 use crate::domain::token::{IssuedToken, TokenId};
 use crate::domain::user::User;
+
+/// The answer to a `grant_type` that is not served here.
+pub const UNSUPPORTED_GRANT_TYPE: Refusal = Refusal::new(
+    ErrorCode::UnsupportedGrantType,
+    "grant_type must be one of the grant_types_supported in the metadata",
+);
 
 /// Who a client says it is, and what it shows for it.
 #[derive(Debug)]
@@ -32,6 +39,8 @@ pub enum TokenRequest<'a> {
     AuthorizationCode(CodeExchange<'a>),
     /// RFC 6749 §6.
     RefreshToken(RefreshExchange<'a>),
+    /// RFC 8628 §3.4.
+    DeviceCode(DeviceExchange<'a>),
 }
 
 /// `grant_type=authorization_code`.
@@ -54,6 +63,20 @@ pub struct RefreshExchange<'a> {
     pub scope: Option<&'a str>,
     /// `resource`.
     pub resource: Option<&'a str>,
+}
+
+/// The grant of devices.
+pub struct DeviceExchange<'a> {
+    /// `device_code`.
+    pub code: &'a str,
+    /// `resource`.
+    pub resource: Option<&'a str>,
+}
+
+impl std::fmt::Debug for DeviceExchange<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("DeviceExchange(…)")
+    }
 }
 
 impl std::fmt::Debug for CodeExchange<'_> {
@@ -99,10 +122,11 @@ impl<'a> TokenRequest<'a> {
                 scope: parameters.get("scope")?,
                 resource: parameters.get("resource")?,
             })),
-            Some(_) => Err(Refusal::new(
-                ErrorCode::UnsupportedGrantType,
-                "grant_type must be authorization_code or refresh_token",
-            )),
+            Some(GRANT_TYPE) => Ok(Self::DeviceCode(DeviceExchange {
+                code: parameters.required("device_code", "device_code is missing")?,
+                resource: parameters.get("resource")?,
+            })),
+            Some(_) => Err(UNSUPPORTED_GRANT_TYPE),
             None => Err(Refusal::new(ErrorCode::InvalidRequest, "grant_type is missing")),
         }
     }

@@ -8,7 +8,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oauth2::{AuthorizationCode, CsrfToken, PkceCodeVerifier};
 
-use super::authorize::{AuthorizationRequest, Prompt};
 use super::error::Cause;
 use super::revoke::user_is_gone;
 use super::sign_in;
@@ -90,14 +89,15 @@ pub struct Cookies<'a> {
     pub session: Option<&'a Secret<BrowserSession>>,
 }
 
-/// Sends a browser to the provider named `name`; it will come back to `return_to`, which asks for `request`. A browser that is
+/// Sends a browser to the provider named `name`; it will come back to `return_to`. With `again`, its user
+/// is to prove there who they are even if the provider knows them still. A browser that is
 /// on its way already, in another tab, stays known by the same secret.
 ///
 /// # Errors
 /// [`UpstreamFlowError`].
 pub async fn depart(
     deps: &Deps,
-    request: &AuthorizationRequest,
+    again: bool,
     name: &str,
     return_to: &str,
     browser: Option<Secret<UpstreamBrowser>>,
@@ -112,7 +112,7 @@ pub async fn depart(
         state: CsrfToken::new(state.expose().to_owned()),
         nonce: derived("nonce", &browser, &state),
         verifier: PkceCodeVerifier::new(derived("verifier", &browser, &state)),
-        again: request.prompt == Prompt::SignIn,
+        again,
     };
     let place = Place { label: provider.label().to_owned(), return_to: return_to.to_owned() };
     let address =

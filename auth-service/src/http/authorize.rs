@@ -2,7 +2,6 @@
 //!
 //! The request stays in the query string from the first page to the last. Forms post to the same address.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -12,18 +11,16 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 use super::form::Form;
-use super::limits::{self, ClientAddress};
-use super::{callback, cookie, error, origin, page};
+use super::limits::ClientAddress;
+use super::sign_in::{self, Visit};
+use super::{cookie, origin, page};
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::parameters::Parameters;
 use crate::domain::secret::{BrowserSession, Secret};
 use crate::flow::Deps;
 use crate::flow::authorize::{AuthorizationRequest, AuthorizeError, Untrusted};
 use crate::flow::consent::{self, Answer, ConsentError, Step};
-use crate::flow::error::Cause;
-use crate::flow::sign_in::{self, Credentials};
-use crate::flow::upstream;
-use crate::limits::{Door, TooMany};
+use crate::flow::sign_in::ways;
 
 /// Shows the page that comes next: signing in, or the question.
 pub(super) async fn get(State(deps): State<Arc<Deps>>, headers: HeaderMap, uri: Uri) -> Response {
@@ -34,7 +31,7 @@ async fn show(deps: &Deps, headers: &HeaderMap, uri: &Uri) -> Result<Response, A
     let request = request(deps, uri).await?;
     let session = cookie::read::<BrowserSession>(deps, headers);
     Ok(match consent::next_step(deps, request, session.as_ref()).await? {
-        Step::SignIn(request) => page::sign_in(&request, &sign_in::ways(deps).await?, None),
+        Step::SignIn(request) => page::sign_in(Some(&request), &ways(deps).await?, None),
         Step::Consent(question) => page::consent(&question, deps.lifetimes.refresh_token),
     })
 }
@@ -55,19 +52,14 @@ pub(super) async fn post(
         Ok(request) => request,
         Err(error) => return refused(error),
     };
+    let (uri, headers) = (&uri, &headers);
+    let visit = Visit { deps: &deps, address, headers, uri, request: Some(&request), form: &form };
+    if let Some(response) = sign_in::answered(visit).await {
+        return response;
+    }
     match form.get("action") {
-        Ok(Some("sign-in")) => match may_try(&deps, address, &form) {
-            Ok(()) => signed_in(&deps, &headers, &uri, &request, &form).await,
-            Err(error) => page::too_many(error),
-        },
-        // What is kept of a departure is as much work as a password is.
-        Ok(Some("upstream")) => match limits::count(&deps, Door::SignIn, address) {
-            Ok(()) => departed(&deps, &headers, &uri, &request, &form).await,
-            Err(error) => page::too_many(error),
-        },
-        Ok(Some("sign-out")) => signed_out(&deps, &headers, &uri).await,
-        Ok(Some("approve")) => answered(&deps, &headers, request, answer(&form, true)).await,
-        Ok(Some("deny")) => answered(&deps, &headers, request, answer(&form, false)).await,
+        Ok(Some("approve")) => answered(&deps, headers, request, answer(&form, true)).await,
+        Ok(Some("deny")) => answered(&deps, headers, request, answer(&form, false)).await,
         _ => page::forbidden(),
     }
 }
@@ -79,62 +71,7 @@ async fn request(deps: &Deps, uri: &Uri) -> Result<AuthorizationRequest, Authori
     AuthorizationRequest::read(deps, &parameters).await
 }
 
-/// Passwords are counted for each address and for each name, whoever types it: guessing is slow from many places too.
-fn may_try(deps: &Deps, address: IpAddr, form: &Parameters) -> Result<(), TooMany> {
-    limits::count(deps, Door::SignIn, address)?;
-    limits::count_user(deps, form.get("username").ok().flatten().unwrap_or_default())
-}
-
-async fn signed_in(
-    deps: &Deps,
-    headers: &HeaderMap,
-    uri: &Uri,
-    request: &AuthorizationRequest,
-    form: &Parameters,
-) -> Response {
-    let typed = |name| form.get(name).ok().flatten().unwrap_or_default();
-    let credentials = Credentials { username: typed("username"), password: typed("password") };
-    let before = cookie::read(deps, headers);
-    match sign_in::sign_in(deps, &credentials, before.as_ref()).await {
-        Ok(Some(secret)) => back_to(address_of(uri), cookie::set(deps, &secret)),
-        Ok(None) => match sign_in::ways(deps).await {
-            Ok(ways) => page::sign_in(request, &ways, Some(credentials.username)),
-            Err(cause) => unavailable(&cause),
-        },
-        Err(cause) => unavailable(&cause),
-    }
-}
-
-/// The user wants to sign in at a provider outside.
-async fn departed(
-    deps: &Deps,
-    headers: &HeaderMap,
-    uri: &Uri,
-    request: &AuthorizationRequest,
-    form: &Parameters,
-) -> Response {
-    let provider = form.get("provider").ok().flatten().unwrap_or_default();
-    let browser = cookie::read(deps, headers);
-    match upstream::depart(deps, request, provider, address_of(uri), browser).await {
-        Ok(way) => {
-            let mut response = page::leaving(&way);
-            if let Some(cookie) = cookie::set(deps, &way.browser) {
-                response.headers_mut().insert(header::SET_COOKIE, cookie);
-            }
-            response
-        }
-        Err(error) => callback::refused(error),
-    }
-}
-
-async fn signed_out(deps: &Deps, headers: &HeaderMap, uri: &Uri) -> Response {
-    match sign_in::sign_out(deps, cookie::read(deps, headers).as_ref()).await {
-        Ok(()) => back_to(address_of(uri), cookie::clear::<BrowserSession>(deps)),
-        Err(cause) => unavailable(&cause),
-    }
-}
-
-fn answer(form: &Parameters, approved: bool) -> Answer {
+pub(super) fn answer(form: &Parameters, approved: bool) -> Answer {
     Answer { approved, ticket: form.get("ticket").ok().flatten().and_then(Secret::parse) }
 }
 
@@ -156,17 +93,12 @@ fn refused(error: AuthorizeError) -> Response {
     match error {
         AuthorizeError::Untrusted(reason) => page::untrusted(reason),
         AuthorizeError::Refused(reply_to, refusal) => see_other(&reply_to.with_refusal(&refusal)),
-        AuthorizeError::Internal(cause) => unavailable(&cause),
+        AuthorizeError::Internal(cause) => sign_in::unavailable(&cause),
     }
 }
 
-fn unavailable(cause: &Cause) -> Response {
-    error::log(cause);
-    page::unavailable()
-}
-
 /// The address of a request, on this server.
-fn address_of(uri: &Uri) -> &str {
+pub(super) fn address_of(uri: &Uri) -> &str {
     uri.path_and_query().map_or("/authorize", |text| text.as_str())
 }
 

@@ -117,7 +117,9 @@ const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
         ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::AccessDenied
+        | ErrorCode::AuthorizationPending
         | ErrorCode::ConsentRequired
+        | ErrorCode::ExpiredToken
         | ErrorCode::InvalidClientMetadata
         | ErrorCode::InvalidGrant
         | ErrorCode::InvalidRedirectUri
@@ -127,6 +129,7 @@ const fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::LoginRequired
         | ErrorCode::RequestNotSupported
         | ErrorCode::RequestUriNotSupported
+        | ErrorCode::SlowDown
         | ErrorCode::UnauthorizedClient
         | ErrorCode::UnsupportedGrantType
         | ErrorCode::UnsupportedResponseType => StatusCode::BAD_REQUEST,

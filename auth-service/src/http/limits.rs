@@ -30,7 +30,7 @@ pub(super) async fn at(
     let address = address(&deps, &request);
     if let Err(error) = count(&deps, door, address) {
         return match door {
-            Door::Authorize | Door::SignIn => page::too_many(error),
+            Door::Authorize | Door::SignIn | Door::Device => page::too_many(error),
             Door::Register | Door::Token => ApiError::TooMany(error).into_response(),
         };
     }

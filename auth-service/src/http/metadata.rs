@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::error;
+use crate::domain::device::GRANT_TYPE;
 use crate::flow::Deps;
 
 /// Clients and edges may keep these for five minutes.
@@ -20,7 +21,11 @@ pub(super) async fn authorization_server(State(deps): State<Arc<Deps>>) -> Respo
     let servers = deps.catalogue.servers().map(|server| format!("mcp:{server}"));
     let scopes: Vec<String> =
         ["mcp".to_owned()].into_iter().chain(servers).chain(["offline_access".to_owned()]).collect();
-    let document = json!({
+    let grant_types: Vec<&str> = ["authorization_code", "refresh_token"]
+        .into_iter()
+        .chain(deps.devices.then_some(GRANT_TYPE))
+        .collect();
+    let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/authorize"),
         "token_endpoint": format!("{issuer}/token"),
@@ -29,7 +34,7 @@ pub(super) async fn authorization_server(State(deps): State<Arc<Deps>>) -> Respo
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": grant_types,
         "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
         "revocation_endpoint": format!("{issuer}/revoke"),
         "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
@@ -40,6 +45,11 @@ pub(super) async fn authorization_server(State(deps): State<Arc<Deps>>) -> Respo
         // draft-ietf-oauth-client-id-metadata-document-02 §6.
         "client_id_metadata_document_supported": deps.documents.is_some(),
     });
+    if let Some(members) = document.as_object_mut().filter(|_| deps.devices) {
+        // RFC 8628 §4.
+        let address = format!("{issuer}/device_authorization");
+        members.insert("device_authorization_endpoint".to_owned(), address.into());
+    }
     (CACHE, Json(document)).into_response()
 }
 

@@ -9,11 +9,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gateway_core::scope::Scope;
 
+use crate::domain::client::Client;
 use crate::domain::redirect_uri::{RedirectKind, RedirectUri};
 use crate::domain::secret::Digest;
 use crate::domain::upstream::Person;
+use crate::domain::user::User;
 use crate::flow::authorize::{AuthorizationRequest, Untrusted};
 use crate::flow::consent::Question;
+use crate::flow::device;
 use crate::flow::sign_in::Ways;
 use crate::flow::upstream::{Place, Way};
 use crate::limits::TooMany;
@@ -28,12 +31,25 @@ const MAX_NAME: usize = 60;
 #[template(path = "sign_in.html")]
 struct SignInPage<'a> {
     style: &'static str,
-    client: String,
+    app: Option<App<'a>>,
+    ways: &'a Ways,
+    username: Option<&'a str>,
+}
+
+/// Who a user signs in for.
+struct App<'a> {
+    name: String,
     described_by: Option<&'a str>,
     destination: &'a str,
     server: &'a str,
-    ways: &'a Ways,
-    username: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "device.html")]
+struct DevicePage {
+    style: &'static str,
+    username: String,
+    was_wrong: bool,
 }
 
 #[derive(Template)]
@@ -50,15 +66,21 @@ struct ConsentPage<'a> {
     style: &'static str,
     client: String,
     described_by: Option<&'a str>,
-    destination: &'a str,
-    kind: &'static str,
-    is_local: bool,
+    goes_to: GoesTo<'a>,
     username: String,
     server: &'a str,
     resource: &'a str,
     scopes: Vec<String>,
     days: Option<u64>,
     ticket: &'a str,
+}
+
+/// Where the answer to a consent page goes.
+enum GoesTo<'a> {
+    /// To an address of the client.
+    Address { kind: &'static str, destination: &'a str, is_local: bool },
+    /// To the device that shows this code.
+    Device { code: String },
 }
 
 #[derive(Template)]
@@ -71,47 +93,85 @@ struct MessagePage<'a> {
     again: Option<&'a str>,
 }
 
-/// The sign-in page; with the name that was typed, after a try that failed.
-pub(super) fn sign_in(request: &AuthorizationRequest, ways: &Ways, failed: Option<&str>) -> Response {
-    let redirect_uri = &request.reply_to.redirect_uri;
-    let page = SignInPage {
-        style: STYLE,
-        client: client_name(request),
+/// The sign-in page; with the name that was typed, after a try that failed. Who it is for is not known yet where a code is
+/// still to be typed.
+pub(super) fn sign_in(request: Option<&AuthorizationRequest>, ways: &Ways, failed: Option<&str>) -> Response {
+    let app = request.map(|request| App {
+        name: client_name(&request.client),
         described_by: request.client.id.host(),
-        destination: redirect_uri.destination(),
+        destination: request.reply_to.redirect_uri.destination(),
         server: request.server.as_str(),
-        ways,
-        username: failed,
-    };
+    });
+    let page = SignInPage { style: STYLE, app, ways, username: failed };
     // 401 would need a WWW-Authenticate challenge, and browsers would open their own dialog.
     let status = if failed.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
-    with_forms(status, &page, redirect_uri)
+    with_forms(status, &page, request.map(|request| &request.reply_to.redirect_uri))
 }
 
 /// The consent page.
 pub(super) fn consent(question: &Question, refresh_lifetime: u64) -> Response {
     let request = &question.request;
     let redirect_uri = &request.reply_to.redirect_uri;
-    let page = ConsentPage {
-        style: STYLE,
-        client: client_name(request),
-        described_by: request.client.id.host(),
-        destination: redirect_uri.destination(),
+    let goes_to = GoesTo::Address {
         kind: match redirect_uri.kind() {
             RedirectKind::Https => "the website",
             RedirectKind::Loopback => "a program on this computer, at",
             RedirectKind::PrivateUse => "the app that opens links of type",
         },
+        destination: redirect_uri.destination(),
         // Whoever asks: any program here can use the name and the address of one that may answer to this computer (D-23).
         is_local: redirect_uri.kind() == RedirectKind::Loopback,
+    };
+    let page = ConsentPage {
+        style: STYLE,
+        client: client_name(&request.client),
+        described_by: request.client.id.host(),
+        goes_to,
         username: shown(&question.user.username),
         server: request.server.as_str(),
         resource: question.resource.as_str(),
         scopes: question.scope.iter().map(in_words).collect(),
-        days: request.client.profile.refreshes.then_some(refresh_lifetime.div_ceil(86_400)),
+        days: days(&request.client, refresh_lifetime),
         ticket: question.ticket.expose(),
     };
-    with_forms(StatusCode::OK, &page, redirect_uri)
+    with_forms(StatusCode::OK, &page, Some(redirect_uri))
+}
+
+/// The page on which a user types the code of a device.
+pub(super) fn device_code(user: &User, was_wrong: bool) -> Response {
+    let page = DevicePage { style: STYLE, username: shown(&user.username), was_wrong };
+    with_forms(if was_wrong { StatusCode::BAD_REQUEST } else { StatusCode::OK }, &page, None)
+}
+
+/// The consent page for a device, with the code that it must show (RFC 8628 §3.3.1, §5.4).
+pub(super) fn device_consent(question: &device::Question, refresh_lifetime: u64) -> Response {
+    let page = ConsentPage {
+        style: STYLE,
+        client: client_name(&question.client),
+        described_by: question.client.id.host(),
+        goes_to: GoesTo::Device { code: question.code.expose() },
+        username: shown(&question.user.username),
+        server: question.request.server.as_str(),
+        resource: question.resource.as_str(),
+        scopes: question.scope.iter().map(in_words).collect(),
+        days: days(&question.client, refresh_lifetime),
+        ticket: question.ticket.expose(),
+    };
+    with_forms(StatusCode::OK, &page, None)
+}
+
+/// The user has answered for a device.
+pub(super) fn device_answered(has_access: bool) -> Response {
+    let (title, text) = if has_access {
+        ("Your device is connected", "It goes on by itself in a few seconds.")
+    } else {
+        ("Nothing was approved", "The device gets no access.")
+    };
+    message(StatusCode::OK, title, text, "You can close this page.")
+}
+
+fn days(client: &Client, refresh_lifetime: u64) -> Option<u64> {
+    client.profile.refreshes.then_some(refresh_lifetime.div_ceil(86_400))
 }
 
 /// The page that takes a browser to a provider. Not a redirect: browsers hold the answer to a form, and wherever it leads, to
@@ -191,8 +251,9 @@ fn message(status: StatusCode, title: &str, text: &str, hint: &str) -> Response 
 /// `Origin: null` with the form (Fetch §3.2), and the check for forged forms would have nothing to hold on to. No other
 /// site sees more: to them the policy is the same. Chromium applies `form-action` also to where the form's answer
 /// redirects, so the client's address must be in it.
-fn with_forms(status: StatusCode, page: &impl Template, redirect_uri: &RedirectUri) -> Response {
-    render(status, page, &format!("'self' {}", redirect_uri.csp_source()), "same-origin")
+fn with_forms(status: StatusCode, page: &impl Template, redirect_uri: Option<&RedirectUri>) -> Response {
+    let client = redirect_uri.map(|uri| format!(" {}", uri.csp_source())).unwrap_or_default();
+    render(status, page, &format!("'self'{client}"), "same-origin")
 }
 
 fn render(status: StatusCode, page: &impl Template, form_action: &str, referrer: &'static str) -> Response {
@@ -215,8 +276,8 @@ fn render(status: StatusCode, page: &impl Template, form_action: &str, referrer:
     (status, headers, html).into_response()
 }
 
-fn client_name(request: &AuthorizationRequest) -> String {
-    let name = request.client.profile.name.as_deref().map(shown).unwrap_or_default();
+fn client_name(client: &Client) -> String {
+    let name = client.profile.name.as_deref().map(shown).unwrap_or_default();
     if name.is_empty() { "An app without a name".to_owned() } else { name }
 }
 

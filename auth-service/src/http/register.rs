@@ -12,6 +12,7 @@ use super::error::ApiError;
 use super::form::JsonBody;
 use super::middleware::no_store;
 use crate::domain::client::ClientAuthentication;
+use crate::domain::device::GRANT_TYPE;
 use crate::domain::metadata::ClientMetadata;
 use crate::domain::redirect_uri::RedirectUri;
 use crate::domain::secret::Secret;
@@ -31,8 +32,8 @@ pub(super) struct ClientInformation<'a> {
     registration_access_token: &'a str,
     redirect_uris: Vec<&'a str>,
     token_endpoint_auth_method: &'static str,
-    grant_types: &'static [&'static str],
-    response_types: [&'static str; 1],
+    grant_types: Vec<&'static str>,
+    response_types: &'static [&'static str],
     application_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_name: Option<&'a str>,
@@ -60,6 +61,7 @@ impl<'a> ClientInformation<'a> {
     pub(super) fn of(registered: &'a Registered, issuer: &str) -> Self {
         let Registered { client, secret, token } = registered;
         let profile = &client.profile;
+        let redirects = !profile.redirect_uris.is_empty();
         let expiry = client.expires_at.map_or(0, gateway_core::time::UnixTime::as_secs);
         Self {
             client_id: client.id.as_str(),
@@ -70,12 +72,15 @@ impl<'a> ClientInformation<'a> {
             registration_access_token: token.expose(),
             redirect_uris: profile.redirect_uris.iter().map(RedirectUri::as_str).collect(),
             token_endpoint_auth_method: client.authentication.name(),
-            grant_types: if profile.refreshes {
-                &["authorization_code", "refresh_token"]
-            } else {
-                &["authorization_code"]
-            },
-            response_types: ["code"],
+            grant_types: [
+                (redirects, "authorization_code"),
+                (profile.refreshes, "refresh_token"),
+                (profile.devices, GRANT_TYPE),
+            ]
+            .into_iter()
+            .filter_map(|(is_held, name)| is_held.then_some(name))
+            .collect(),
+            response_types: if redirects { &["code"] } else { &[] },
             application_type: profile.application_type.name(),
             client_name: profile.name.as_deref(),
             scope: profile.scope.as_deref(),

@@ -16,9 +16,9 @@ use super::middleware::no_store;
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::refresh::RefreshToken;
 use crate::flow::Deps;
-use crate::flow::exchange::exchange_code;
+use crate::flow::exchange::{exchange_code, exchange_device_code};
 use crate::flow::refresh::refresh;
-use crate::flow::token::TokenRequest;
+use crate::flow::token::{TokenRequest, UNSUPPORTED_GRANT_TYPE};
 
 /// RFC 6749 §5.1.
 #[derive(Serialize)]
@@ -45,6 +45,8 @@ pub(super) async fn post(
             let description = "the client is not registered for the refresh_token grant";
             return Err(Refusal::new(ErrorCode::UnauthorizedClient, description).into());
         }
+        TokenRequest::DeviceCode(_) if !deps.devices => return Err(UNSUPPORTED_GRANT_TYPE.into()),
+        TokenRequest::DeviceCode(request) => exchange_device_code(&deps, &client, &request).await?,
         TokenRequest::RefreshToken(request) => refresh(&deps, &client, &request).await?,
     };
     let body = TokenResponse {

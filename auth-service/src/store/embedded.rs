@@ -5,6 +5,7 @@
 
 mod authorizations;
 mod clients;
+mod devices;
 mod index;
 mod refresh;
 mod revocations;

@@ -1,6 +1,8 @@
 //! Records: how domain values are written. A record becomes a domain value only through its parser, so that nothing
 //! impossible comes out of a store that another version wrote or somebody edited.
 
+mod browser;
+mod device;
 mod upstream;
 
 use gateway_core::scope::ScopeSet;
@@ -10,12 +12,14 @@ use serde::{Deserialize, Serialize};
 use crate::domain::client::{
     ApplicationType, Client, ClientAuthentication, ClientId, ClientProfile, SecretMethod,
 };
-use crate::domain::grant::{Access, BrowserSignIn, CodeGrant, FamilyId, PendingConsent};
+use crate::domain::grant::{Access, CodeGrant, FamilyId, Handover};
 use crate::domain::pkce::CodeChallenge;
 use crate::domain::revocation::Target;
 use crate::domain::secret::Digest;
 use crate::domain::token::{IssuedToken, TokenId, Trail};
 use crate::domain::user::Subject;
+
+pub(super) use device::{StoredDevice, StoredUserCode};
 
 /// A record that says something impossible; names the member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +47,8 @@ pub(super) struct ClientRecord {
     redirect_uris: Vec<String>,
     native: bool,
     refreshes: bool,
+    #[serde(default)]
+    devices: bool,
     scope: Option<String>,
     software_id: Option<String>,
     software_version: Option<String>,
@@ -69,6 +75,7 @@ impl Recorded for Client {
             redirect_uris: self.profile.redirect_uris.iter().map(ToString::to_string).collect(),
             native: self.profile.application_type == ApplicationType::Native,
             refreshes: self.profile.refreshes,
+            devices: self.profile.devices,
             scope: self.profile.scope.clone(),
             software_id: self.profile.software_id.clone(),
             software_version: self.profile.software_version.clone(),
@@ -100,56 +107,11 @@ impl Recorded for Client {
                 redirect_uris: uris.map_err(|_| BadRecord("redirect_uris"))?,
                 application_type: if record.native { ApplicationType::Native } else { ApplicationType::Web },
                 refreshes: record.refreshes,
+                devices: record.devices,
                 scope: record.scope,
                 software_id: record.software_id,
                 software_version: record.software_version,
             },
-        })
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct SessionRecord {
-    subject: String,
-    signed_in_at: UnixTime,
-    credential: String,
-}
-
-impl Recorded for BrowserSignIn {
-    type Record = SessionRecord;
-
-    fn record(&self) -> SessionRecord {
-        SessionRecord {
-            subject: self.subject.to_string(),
-            signed_in_at: self.signed_in_at,
-            credential: self.credential.to_text(),
-        }
-    }
-
-    fn restore(record: SessionRecord) -> Result<Self, BadRecord> {
-        let subject = Subject::parse(&record.subject).ok_or(BadRecord("subject"))?;
-        let credential = Digest::from_text(&record.credential).ok_or(BadRecord("credential"))?;
-        Ok(Self { subject, signed_in_at: record.signed_in_at, credential })
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct PendingRecord {
-    session: String,
-    request: String,
-}
-
-impl Recorded for PendingConsent {
-    type Record = PendingRecord;
-
-    fn record(&self) -> PendingRecord {
-        PendingRecord { session: self.session.to_text(), request: self.request.to_text() }
-    }
-
-    fn restore(record: PendingRecord) -> Result<Self, BadRecord> {
-        Ok(Self {
-            session: Digest::from_text(&record.session).ok_or(BadRecord("session"))?,
-            request: Digest::from_text(&record.request).ok_or(BadRecord("request"))?,
         })
     }
 }
@@ -187,8 +149,10 @@ impl Recorded for Access {
 #[derive(Serialize, Deserialize)]
 pub(super) struct GrantRecord {
     access: AccessRecord,
-    redirect_uri: String,
-    challenge: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    redirect_uri: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    challenge: Option<String>,
     session: String,
     family: String,
 }
@@ -197,20 +161,33 @@ impl Recorded for CodeGrant {
     type Record = GrantRecord;
 
     fn record(&self) -> GrantRecord {
+        let (redirect_uri, challenge) = match &self.handover {
+            Handover::Redirect { redirect_uri, challenge } => {
+                (Some(redirect_uri.to_string()), Some(challenge.to_text()))
+            }
+            Handover::Device => (None, None),
+        };
         GrantRecord {
             access: self.access.record(),
-            redirect_uri: self.redirect_uri.to_string(),
-            challenge: self.challenge.to_text(),
+            redirect_uri,
+            challenge,
             session: self.session.to_text(),
             family: self.family.to_string(),
         }
     }
 
     fn restore(record: GrantRecord) -> Result<Self, BadRecord> {
+        let handover = match (record.redirect_uri, record.challenge) {
+            (Some(uri), Some(challenge)) => Handover::Redirect {
+                redirect_uri: uri.parse().map_err(|_| BadRecord("redirect_uri"))?,
+                challenge: CodeChallenge::parse(&challenge).ok_or(BadRecord("challenge"))?,
+            },
+            (None, None) => Handover::Device,
+            _ => return Err(BadRecord("redirect_uri")),
+        };
         Ok(Self {
             access: Access::restore(record.access)?,
-            redirect_uri: record.redirect_uri.parse().map_err(|_| BadRecord("redirect_uri"))?,
-            challenge: CodeChallenge::parse(&record.challenge).ok_or(BadRecord("challenge"))?,
+            handover,
             session: Digest::from_text(&record.session).ok_or(BadRecord("session"))?,
             family: FamilyId::parse(&record.family).ok_or(BadRecord("family"))?,
         })

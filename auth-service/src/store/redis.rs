@@ -7,7 +7,7 @@
 //!
 //! | key | what |
 //! |---|---|
-//! | `{oauth}:client:{id}` `{oauth}:session:{sha256}` `{oauth}:consent:{sha256}` `{oauth}:code:{sha256}` `{oauth}:family:{id}` | hashes: `record`, the JSON that the embedded store writes too, and beside it whatever changes |
+//! | `{oauth}:client:{id}` `{oauth}:session:{sha256}` `{oauth}:consent:{sha256}` `{oauth}:code:{sha256}` `{oauth}:family:{id}` `{oauth}:device:{sha256}` `{oauth}:user_code:{sha256}` | hashes: `record`, the JSON that the embedded store writes too, and beside it whatever changes |
 //! | `{oauth}:user_tokens:{user}` `{oauth}:client_tokens:{client}` `{oauth}:users` | whose they are: sorted sets of keys by expiry, and the users that have one |
 //! | `{oauth}:expiry` | sorted set of all records by expiry, for the purge |
 //! | `{oauth}:revocations` `{oauth}:revoked` `{oauth}:sequence` `{oauth}:epoch` | the stream, its newest entry for each name, its last number, and which stream it is |
@@ -24,7 +24,7 @@
 //! # What is decided where
 //!
 //! Redis runs no Rust, and a rotation that is decided here would need a second round trip. So the rules of
-//! [`Rotation`](super::Rotation), [`Trail`](crate::domain::token::Trail) and
+//! [`Rotation`](super::Rotation), [`Pace`](crate::domain::device::Pace), [`Trail`](crate::domain::token::Trail) and
 //! [`Revocation::includes`](crate::domain::revocation::Revocation::includes) are there twice, in Rust and in Lua. Their
 //! bounds come from Rust, and a test drives both stores with the same verbs and compares every answer.
 //!
@@ -37,6 +37,7 @@
 
 mod authorizations;
 mod clients;
+mod devices;
 mod follower;
 mod keys;
 mod link;

@@ -120,6 +120,7 @@ struct Options {
     rates: Rates,
     documents: Option<Documents>,
     providers: Providers,
+    without_devices: bool,
 }
 
 impl TestApp {
@@ -143,6 +144,11 @@ impl TestApp {
         Self::fresh(ISSUER, &["time", "fetch"], Options { documents, ..Options::default() })
     }
 
+    /// The usual one, with the device grant switched off.
+    pub(crate) fn without_devices() -> Self {
+        Self::fresh(ISSUER, &["time", "fetch"], Options { without_devices: true, ..Options::default() })
+    }
+
     fn fresh(issuer: &str, servers: &[&str], options: Options) -> Self {
         let home = tempfile::tempdir().unwrap();
         write_users(home.path(), &[("ada", "a1", &["*"]), ("bob", "b2", &["time/now", "time/zones"])]);
@@ -161,7 +167,7 @@ impl TestApp {
     }
 
     fn at_home(home: TempDir, issuer: &str, servers: &[&str], options: Options) -> Self {
-        let Options { rates, documents, providers } = options;
+        let Options { rates, documents, providers, without_devices } = options;
         LazyLock::force(&LOGS);
         let clock = Arc::new(ManualClock::at(NOW));
         let rng = Arc::new(SequenceRng::default());
@@ -180,6 +186,7 @@ impl TestApp {
             catalogue,
             store,
             documents,
+            devices: !without_devices,
             identities: Arc::new(people),
             providers,
             keys,

@@ -15,6 +15,7 @@ mod browser;
 mod client_documents;
 mod configuration;
 mod consent;
+mod device;
 mod document_host;
 mod fake_provider;
 mod hostile_documents;

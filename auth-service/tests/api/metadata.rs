@@ -24,7 +24,10 @@ async fn e_01_the_metadata_advertises_exactly_what_exists() {
             "scopes_supported": ["mcp", "mcp:time", "mcp:fetch", "offline_access"],
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
-            "grant_types_supported": ["authorization_code", "refresh_token"],
+            "grant_types_supported": [
+                "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
+            ],
+            "device_authorization_endpoint": "https://gw.example/device_authorization",
             "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
             "revocation_endpoint": "https://gw.example/revoke",
             "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
@@ -52,7 +55,7 @@ async fn e_01_every_advertised_endpoint_answers() {
         assert_ne!(app.get(path).await.status, StatusCode::NOT_FOUND, "{name}");
         count += 1;
     }
-    assert_eq!(count, 6);
+    assert_eq!(count, 7);
 }
 
 #[tokio::test]

@@ -38,7 +38,9 @@ async fn the_answer_is_what_is_stored_and_nothing_in_it_is_null() {
             "client_name": "My App",
             "redirect_uris": ["http://127.0.0.1:1/cb"],
             "token_endpoint_auth_method": "none",
-            "grant_types": ["authorization_code", "refresh_token"],
+            "grant_types": [
+                "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
+            ],
             "response_types": ["code"],
             "application_type": "native",
             "scope": "mcp:time offline_access",

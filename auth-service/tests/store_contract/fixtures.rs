@@ -3,7 +3,7 @@
 use auth_service::domain::client::{
     ApplicationType, Client, ClientAuthentication, ClientId, ClientProfile, SecretMethod,
 };
-use auth_service::domain::grant::{Access, CodeGrant, FamilyId};
+use auth_service::domain::grant::{Access, CodeGrant, FamilyId, Handover};
 use auth_service::domain::pkce::CodeChallenge;
 use auth_service::domain::secret::Digest;
 use auth_service::domain::token::{IssuedToken, TokenId};
@@ -38,6 +38,7 @@ pub(crate) fn client(id: &str, expires_at: Option<UnixTime>) -> Client {
             redirect_uris: vec!["https://app.example/cb".parse().unwrap(), "cursor://x/cb".parse().unwrap()],
             application_type: ApplicationType::Native,
             refreshes: true,
+            devices: true,
             scope: Some("mcp:time".to_owned()),
             software_id: None,
             software_version: Some("1".to_owned()),
@@ -61,8 +62,10 @@ pub(crate) fn family(number: u8) -> FamilyId {
 pub(crate) fn grant(number: u8) -> CodeGrant {
     CodeGrant {
         access: access(),
-        redirect_uri: "https://app.example/cb".parse().unwrap(),
-        challenge: CodeChallenge::parse("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM").unwrap(),
+        handover: Handover::Redirect {
+            redirect_uri: "https://app.example/cb".parse().unwrap(),
+            challenge: CodeChallenge::parse("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM").unwrap(),
+        },
         session: digest("session"),
         family: family(number),
     }

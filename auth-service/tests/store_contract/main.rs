@@ -8,6 +8,7 @@
 )]
 
 mod clients;
+mod devices;
 mod fixtures;
 mod redis;
 mod revocations;
@@ -231,6 +232,11 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     upstream::what_a_provider_said_is_replaced_expires_and_goes_with_its_user(store.as_ref()).await;
     c_02_a_code_is_redeemed_once_however_many_try(&store).await;
     a_code_expires_and_a_spent_one_is_remembered_longer(store.as_ref()).await;
+    devices::a_device_waits_until_its_user_answers_once(&store).await;
+    devices::c_02_a_device_code_is_redeemed_like_any_other(store.as_ref()).await;
+    devices::a_device_that_asks_too_soon_waits_longer(store.as_ref()).await;
+    devices::a_device_expires_and_is_remembered_longer(store.as_ref()).await;
+    devices::c_24_a_cut_ends_what_a_device_was_granted(store.as_ref()).await;
     c_20_to_c_22_a_family_has_one_live_token(store.as_ref()).await;
     looking_at_a_family_changes_nothing(store.as_ref()).await;
     only_the_live_token_of_a_family_is_live(store.as_ref()).await;

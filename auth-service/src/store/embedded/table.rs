@@ -28,10 +28,12 @@ pub(super) enum Kind {
     Revocation = 6,
     Departure = 7,
     Person = 8,
+    Device = 9,
+    UserCode = 10,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Client,
         Self::Session,
         Self::Pending,
@@ -40,13 +42,15 @@ impl Kind {
         Self::Revocation,
         Self::Departure,
         Self::Person,
+        Self::Device,
+        Self::UserCode,
     ];
 
     /// Whether the index lists whom its records are about. Of one record that never changes.
     pub(super) const fn is_indexed(self) -> bool {
         match self {
             Self::Session | Self::Code | Self::Family | Self::Revocation | Self::Person => true,
-            Self::Client | Self::Pending | Self::Departure => false,
+            Self::Client | Self::Pending | Self::Departure | Self::Device | Self::UserCode => false,
         }
     }
 
@@ -60,6 +64,8 @@ impl Kind {
             Self::Revocation => "revocation",
             Self::Departure => "departure",
             Self::Person => "person",
+            Self::Device => "device",
+            Self::UserCode => "user_code",
         })
     }
 

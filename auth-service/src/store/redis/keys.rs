@@ -43,6 +43,16 @@ pub(super) fn code(code: &Digest) -> String {
     format!("{{oauth}}:code:{}", code.to_text())
 }
 
+/// A device that waits. The scripts of devices know this name too.
+pub(super) fn device(device: &Digest) -> String {
+    format!("{{oauth}}:device:{}", device.to_text())
+}
+
+/// What its user types.
+pub(super) fn user_code(code: &Digest) -> String {
+    format!("{{oauth}}:user_code:{}", code.to_text())
+}
+
 pub(super) fn family(id: FamilyId) -> String {
     format!("{{oauth}}:family:{id}")
 }

@@ -3,6 +3,7 @@
 use fred::types::scripts::Script;
 
 use super::super::Rotation;
+use crate::domain::device::{FIRST_INTERVAL, SLOW_DOWN};
 use crate::domain::revocation::{LEEWAY, LONGEST_ACCESS_TOKEN};
 use crate::domain::token::Trail;
 
@@ -19,6 +20,9 @@ pub(super) struct Scripts {
     pub(super) take: Script,
     pub(super) remove: Script,
     pub(super) redeem: Script,
+    pub(super) insert_device: Script,
+    pub(super) answer_device: Script,
+    pub(super) poll_device: Script,
     pub(super) rotate: Script,
     pub(super) end_family: Script,
     pub(super) revoke: Script,
@@ -40,6 +44,9 @@ impl Scripts {
             take: script(include_str!("lua/take.lua")),
             remove: script(include_str!("lua/remove.lua")),
             redeem: script(include_str!("lua/redeem.lua")),
+            insert_device: script(include_str!("lua/insert_device.lua")),
+            answer_device: script(include_str!("lua/answer_device.lua")),
+            poll_device: script(include_str!("lua/poll_device.lua")),
             rotate: script(include_str!("lua/rotate.lua")),
             end_family: script(include_str!("lua/end_family.lua")),
             revoke: script(include_str!("lua/revoke.lua")),
@@ -59,6 +66,8 @@ fn script(body: &str) -> Script {
         ("MARGIN", MARGIN),
         ("MAX_TOKENS", Trail::MAX as u64),
         ("MAX_RETIRED", Rotation::MAX_RETIRED as u64),
+        ("FIRST_INTERVAL", FIRST_INTERVAL),
+        ("SLOW_DOWN", SLOW_DOWN),
     ];
     let bounds = bounds.map(|(name, value)| format!("local {name} = {value}\n")).concat();
     Script::from_lua(format!("{bounds}{}\n{body}", include_str!("lua/prelude.lua")))

@@ -1,5 +1,5 @@
 -- What the scripts share. Constants that Rust knows stand in front of it: LEEWAY, MAX_TOKENS, MAX_RETIRED,
--- LONGEST_ACCESS_TOKEN, MARGIN. Names without KEYS are of records that only an index knows; they share the hash tag.
+-- LONGEST_ACCESS_TOKEN, MARGIN, FIRST_INTERVAL, SLOW_DOWN. Names without KEYS are of records that only an index knows; they share the hash tag.
 
 local ROOT = '{oauth}:'
 local EXPIRY = ROOT .. 'expiry'

@@ -1,0 +1,144 @@
+//! `POST /device_authorization` (RFC 8628 §3.1), and `GET` and `POST /device`, the page for the device's user (§3.3).
+//!
+//! The code stays in the query string from the first page to the last. Forms post to the same address.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::Serialize;
+
+use super::error::ApiError;
+use super::form::{Form, StrictForm};
+use super::limits::{self, ClientAddress};
+use super::middleware::no_store;
+use super::sign_in::{self, Visit};
+use super::{authorize, client_auth, cookie, origin, page};
+use crate::domain::device::FIRST_INTERVAL;
+use crate::domain::parameters::Parameters;
+use crate::domain::secret::BrowserSession;
+use crate::flow::device::{self, DeviceError, Step};
+use crate::flow::error::Cause;
+use crate::flow::{DEVICE_LIFETIME, Deps};
+use crate::limits::{Door, TooMany};
+
+/// RFC 8628 §3.2.
+#[derive(Serialize)]
+struct DeviceResponse<'a> {
+    device_code: &'a str,
+    user_code: String,
+    verification_uri: String,
+    verification_uri_complete: String,
+    expires_in: u64,
+    interval: u64,
+}
+
+/// A device begins to wait.
+pub(super) async fn begin(
+    State(deps): State<Arc<Deps>>,
+    headers: HeaderMap,
+    StrictForm(form): StrictForm,
+) -> Result<Response, ApiError> {
+    let client = client_auth::client(&deps, &headers, &form).await?;
+    limits::count_client(&deps, &client)?;
+    let waiting = device::begin(&deps, &client, &form).await?;
+    let (user_code, page) = (waiting.user_code.expose(), format!("{}/device", deps.catalogue.issuer()));
+    let body = DeviceResponse {
+        device_code: waiting.device_code.expose(),
+        verification_uri_complete: format!("{page}?user_code={user_code}"),
+        user_code,
+        verification_uri: page,
+        expires_in: DEVICE_LIFETIME,
+        interval: FIRST_INTERVAL,
+    };
+    Ok((no_store(), Json(body)).into_response())
+}
+
+/// What the address of the page says.
+struct Typed(Option<String>);
+
+/// Why a page cannot be shown.
+enum Refused {
+    TooMany(TooMany),
+    Internal(Cause),
+}
+
+impl Typed {
+    /// Reads the address. Every code is counted, right or wrong (RFC 8628 §5.1).
+    fn read(deps: &Deps, address: IpAddr, uri: &Uri) -> Result<Self, Refused> {
+        let parameters = Parameters::parse(uri.query().unwrap_or_default().as_bytes());
+        // What cannot be read is a code with which no device waits.
+        let code = parameters.as_ref().map_or(Ok(Some("")), |parameters| parameters.get("user_code"));
+        let code = code.unwrap_or(Some(""));
+        if code.is_some() {
+            limits::count(deps, Door::Device, address).map_err(Refused::TooMany)?;
+        }
+        Ok(Self(code.map(str::to_owned)))
+    }
+}
+
+/// Shows the page that comes next: signing in, the code, or the question.
+pub(super) async fn get(
+    State(deps): State<Arc<Deps>>,
+    Extension(ClientAddress(address)): Extension<ClientAddress>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    show(&deps, address, &headers, &uri).await.unwrap_or_else(refused)
+}
+
+async fn show(deps: &Deps, address: IpAddr, headers: &HeaderMap, uri: &Uri) -> Result<Response, Refused> {
+    let Typed(code) = Typed::read(deps, address, uri)?;
+    let session = cookie::read::<BrowserSession>(deps, headers);
+    let step = device::next_step(deps, code.as_deref(), session.as_ref()).await;
+    Ok(match step.map_err(Refused::Internal)? {
+        Step::SignIn => {
+            let ways = crate::flow::sign_in::ways(deps).await.map_err(Refused::Internal)?;
+            page::sign_in(None, &ways, None)
+        }
+        Step::AskForCode { user, was_wrong } => page::device_code(&user, was_wrong),
+        Step::Consent(question) => page::device_consent(&question, deps.lifetimes.refresh_token),
+    })
+}
+
+/// Takes a form from one of the pages.
+pub(super) async fn post(
+    State(deps): State<Arc<Deps>>,
+    Extension(ClientAddress(address)): Extension<ClientAddress>,
+    headers: HeaderMap,
+    uri: Uri,
+    form: Result<Form, ApiError>,
+) -> Response {
+    let (true, Ok(Form(form))) = (origin::is_our_own(&deps, &headers), form) else {
+        return page::forbidden();
+    };
+    let visit = Visit { deps: &deps, address, headers: &headers, uri: &uri, request: None, form: &form };
+    if let Some(response) = sign_in::answered(visit).await {
+        return response;
+    }
+    let approved = match form.get("action") {
+        Ok(Some("approve")) => true,
+        Ok(Some("deny")) => false,
+        _ => return page::forbidden(),
+    };
+    let code = match Typed::read(&deps, address, &uri) {
+        Ok(Typed(code)) => code.unwrap_or_default(),
+        Err(error) => return refused(error),
+    };
+    let session = cookie::read(&deps, &headers);
+    match device::answer(&deps, &code, session.as_ref(), authorize::answer(&form, approved)).await {
+        Ok(has_access) => page::device_answered(has_access),
+        Err(DeviceError::Forged) => page::forbidden(),
+        Err(DeviceError::Internal(cause)) => refused(Refused::Internal(cause)),
+    }
+}
+
+fn refused(error: Refused) -> Response {
+    match error {
+        Refused::TooMany(error) => page::too_many(error),
+        Refused::Internal(cause) => sign_in::unavailable(&cause),
+    }
+}

@@ -367,7 +367,7 @@ async fn c_24_who_is_removed_while_a_device_waits_for_its_token_gives_none() {
 }
 
 #[tokio::test]
-async fn j_01_neither_code_is_in_the_logs_or_in_the_store() {
+async fn j_07_neither_code_is_in_the_logs_or_in_the_store() {
     let app = TestApp::new();
     let device = waiting(&app).await;
     device.answered(&app, "ada", "approve").await;

@@ -241,7 +241,7 @@ async fn b_10_an_answer_counts_once_and_only_in_the_browser_and_for_the_device_t
 }
 
 #[tokio::test]
-async fn rfc_8628_5_1_codes_are_looked_at_only_for_the_signed_in_and_counted_by_address() {
+async fn k_02_rfc_8628_5_1_codes_are_looked_at_only_for_the_signed_in_and_counted_by_address() {
     let rates = auth_service::limits::Rates {
         device: "3/m".parse().unwrap(),
         proxy_hops: 1,

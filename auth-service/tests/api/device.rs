@@ -270,9 +270,6 @@ async fn c_03_a_device_code_is_for_its_client_and_for_this_grant_only() {
     let app = TestApp::new();
     let device = waiting(&app).await;
     device.answered(&app, "ada", "approve").await;
-    let stranger = device_client(&app).await;
-    let form = [("grant_type", GRANT), ("device_code", device.code.as_str()), ("client_id", &stranger)];
-    assert_eq!(app.token(&form).await.error(), "400 invalid_grant");
     let browser_client = app.public_client().await;
     assert_eq!(app.token(&exchange(&browser_client, &device.code)).await.error(), "400 invalid_grant");
     let as_code = device.code.replace("mcp_device_", "mcp_code_");
@@ -290,6 +287,14 @@ async fn c_03_a_device_code_is_for_its_client_and_for_this_grant_only() {
     ];
     assert_eq!(app.token(&form).await.error(), "400 invalid_target");
     assert_eq!(device.poll(&app).await.status, StatusCode::OK, "none of that has spent it");
+
+    let device = waiting(&app).await;
+    let stranger = device_client(&app).await;
+    let form = [("grant_type", GRANT), ("device_code", device.code.as_str()), ("client_id", &stranger)];
+    assert_eq!(app.token(&form).await.error(), "400 invalid_grant");
+    device.answered(&app, "ada", "approve").await;
+    assert_eq!(app.token(&form).await.error(), "400 invalid_grant");
+    assert_eq!(device.poll(&app).await.error(), "400 invalid_grant", "burned by another client");
 }
 
 #[tokio::test]

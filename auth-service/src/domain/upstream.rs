@@ -47,7 +47,7 @@ pub struct Departure {
     pub provider: ProviderId,
     /// Digest of what only this browser has.
     pub browser: Digest,
-    /// Path and query of the authorization request that it comes back to.
+    /// What it comes back to: path and query of an authorization request, or the page for devices.
     pub return_to: String,
 }
 

@@ -63,7 +63,13 @@ pub async fn exchange_device_code(
         Polled::TooSoon => return refused(ErrorCode::SlowDown, "wait 5 seconds longer between two requests"),
         Polled::Denied => return refused(ErrorCode::AccessDenied, "the user said no"),
         Polled::Expired => return Err(EXPIRED.into()),
-        Polled::Unknown => return Err(INVALID_CODE.into()),
+        Polled::Unknown => {
+            // Whoever has the approved code of another client's device must not try again (C-03).
+            return Err(match deps.store.code(&code, deps.now()).await? {
+                Some(grant) => burn(deps, &code, &grant).await?,
+                None => INVALID_CODE.into(),
+            });
+        }
     }
     let grant = deps.store.code(&code, deps.now()).await?.ok_or(EXPIRED)?;
     exchange_grant(deps, client, &code, grant, request.resource).await

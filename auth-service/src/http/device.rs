@@ -1,6 +1,7 @@
 //! `POST /device_authorization` (RFC 8628 §3.1), and `GET` and `POST /device`, the page for the device's user (§3.3).
 //!
-//! The code stays in the query string from the first page to the last. Forms post to the same address.
+//! The code stays in the query string from the first page to the last, but for a way to a provider outside. Forms post to the
+//! same address.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -70,7 +70,9 @@ async fn departed(Visit { deps, headers, uri, request, form, .. }: Visit<'_>) ->
     let provider = form.get("provider").ok().flatten().unwrap_or_default();
     let browser = cookie::read(deps, headers);
     let again = request.is_some_and(|request| request.prompt == Prompt::SignIn);
-    match upstream::depart(deps, again, provider, address_of(uri), browser).await {
+    // The way back is stored as it is, and user codes only as digests: whoever comes back for a device types its code again.
+    let return_to = if request.is_some() { address_of(uri) } else { uri.path() };
+    match upstream::depart(deps, again, provider, return_to, browser).await {
         Ok(way) => {
             let mut response = page::leaving(&way);
             if let Some(cookie) = cookie::set(deps, &way.browser) {

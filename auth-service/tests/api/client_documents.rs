@@ -4,7 +4,7 @@ use auth_service::documents::{DocumentRules, RETRY_AFTER, STALE};
 use axum::http::StatusCode;
 use serde_json::json;
 
-use crate::app::{Answer, CALLBACK, TestApp};
+use crate::app::{Answer, CALLBACK, TIME, TestApp};
 use crate::browser::{Browser, authorize, claim, code_for, exchange, refreshed, request_of, text_of};
 use crate::document_host::{CLIENT, DocumentHost, PUBLIC, document};
 
@@ -238,4 +238,21 @@ async fn a_02_only_redirect_uris_of_the_document_are_redirected_to() {
         assert_eq!((answer.status, answer.header("location")), (StatusCode::BAD_REQUEST, ""), "{uri}");
     }
     assert!(CALLBACK.starts_with("https://app.example/cb"));
+}
+
+#[tokio::test]
+async fn a_device_is_asked_about_under_the_host_that_describes_its_client() {
+    let (host, app) = started().await;
+    let form = [("client_id", CLIENT), ("resource", TIME)];
+    assert_eq!(app.post("/device_authorization", &form).await.error(), "400 unauthorized_client");
+    let mut published = document(CLIENT);
+    published["grant_types"] = json!(["urn:ietf:params:oauth:grant-type:device_code"]);
+    published["redirect_uris"].take();
+    host.publishes(&published, "");
+    app.clock.advance(86_400);
+    let begun = app.post("/device_authorization", &form).await.json();
+    let address = format!("/device?user_code={}", begun["user_code"].as_str().unwrap());
+    let page = text_of(&Browser::new(&app).sign_in(&address, "ada").await);
+    assert!(page.contains("Published App of app.example wants to use time as you"), "{page}");
+    assert!(page.contains("described at app.example ; that was verified"), "{page}");
 }

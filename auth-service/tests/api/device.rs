@@ -241,7 +241,7 @@ async fn b_10_an_answer_counts_once_and_only_in_the_browser_and_for_the_device_t
 }
 
 #[tokio::test]
-async fn rfc_8628_5_1_codes_are_looked_at_only_for_the_signed_in_and_counted_by_address() {
+async fn k_02_rfc_8628_5_1_codes_are_looked_at_only_for_the_signed_in_and_counted_by_address() {
     let rates = auth_service::limits::Rates {
         device: "3/m".parse().unwrap(),
         proxy_hops: 1,
@@ -270,9 +270,6 @@ async fn c_03_a_device_code_is_for_its_client_and_for_this_grant_only() {
     let app = TestApp::new();
     let device = waiting(&app).await;
     device.answered(&app, "ada", "approve").await;
-    let stranger = device_client(&app).await;
-    let form = [("grant_type", GRANT), ("device_code", device.code.as_str()), ("client_id", &stranger)];
-    assert_eq!(app.token(&form).await.error(), "400 invalid_grant");
     let browser_client = app.public_client().await;
     assert_eq!(app.token(&exchange(&browser_client, &device.code)).await.error(), "400 invalid_grant");
     let as_code = device.code.replace("mcp_device_", "mcp_code_");
@@ -290,6 +287,14 @@ async fn c_03_a_device_code_is_for_its_client_and_for_this_grant_only() {
     ];
     assert_eq!(app.token(&form).await.error(), "400 invalid_target");
     assert_eq!(device.poll(&app).await.status, StatusCode::OK, "none of that has spent it");
+
+    let device = waiting(&app).await;
+    let stranger = device_client(&app).await;
+    let form = [("grant_type", GRANT), ("device_code", device.code.as_str()), ("client_id", &stranger)];
+    assert_eq!(app.token(&form).await.error(), "400 invalid_grant");
+    device.answered(&app, "ada", "approve").await;
+    assert_eq!(app.token(&form).await.error(), "400 invalid_grant");
+    assert_eq!(device.poll(&app).await.error(), "400 invalid_grant", "burned by another client");
 }
 
 #[tokio::test]
@@ -367,7 +372,7 @@ async fn c_24_who_is_removed_while_a_device_waits_for_its_token_gives_none() {
 }
 
 #[tokio::test]
-async fn j_01_neither_code_is_in_the_logs_or_in_the_store() {
+async fn j_07_neither_code_is_in_the_logs_or_in_the_store() {
     let app = TestApp::new();
     let device = waiting(&app).await;
     device.answered(&app, "ada", "approve").await;

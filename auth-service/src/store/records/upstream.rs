@@ -27,7 +27,7 @@ impl Recorded for Departure {
 
     fn restore(record: DepartureRecord) -> Result<Self, BadRecord> {
         // Nothing that stands in a store makes us send a browser anywhere else.
-        let is_ours = record.return_to.starts_with("/authorize?");
+        let is_ours = record.return_to.starts_with("/authorize?") || record.return_to == "/device";
         Ok(Self {
             provider: record.provider.parse().map_err(|_| BadRecord("provider"))?,
             browser: Digest::from_text(&record.browser).ok_or(BadRecord("browser"))?,
@@ -91,7 +91,10 @@ mod tests {
             return_to: return_to.to_owned(),
         };
         assert!(Departure::restore(record("/authorize?client_id=c")).is_ok());
-        for elsewhere in ["https://evil.example/", "//evil.example/authorize?", "/authorize", ""] {
+        assert!(Departure::restore(record("/device")).is_ok());
+        for elsewhere in
+            ["https://evil.example/", "//evil.example/authorize?", "/authorize", "/device.evil.example", ""]
+        {
             assert_eq!(Departure::restore(record(elsewhere)), Err(BadRecord("return_to")), "{elsewhere}");
         }
     }

@@ -3,11 +3,12 @@
 use std::fmt::Debug;
 
 use auth_service::domain::client::Client;
-use auth_service::domain::grant::BrowserSignIn;
+use auth_service::domain::device::DeviceRequest;
+use auth_service::domain::grant::{BrowserSignIn, CodeGrant, Handover};
 use auth_service::domain::revocation::Revocation;
 use auth_service::domain::user::Subject;
 use auth_service::store::embedded::EmbeddedStore;
-use auth_service::store::{Issue, Rotation, Store};
+use auth_service::store::{CodeLifetime, Issue, Rotation, Store};
 use gateway_core::time::UnixTime;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -39,12 +40,21 @@ enum Ask {
     Replace(bool),
     RemoveClient,
     Purge,
+    Device(u8, DeviceAsk),
+}
+
+/// What is asked about a device.
+#[derive(Debug, Clone)]
+enum DeviceAsk {
+    Begin,
+    Answer(bool),
+    Poll(bool),
 }
 
 fn ask() -> impl Strategy<Value = Ask> {
     prop_oneof![
         // Around the bounds of the grace, of codes, and of access tokens with their leeway.
-        4 => select(&[1, 59, 60, 61, 840, 899, 959, 960][..]).prop_map(Ask::Wait),
+        4 => select(&[1, 4, 8, 59, 60, 61, 840, 899, 959, 960][..]).prop_map(Ask::Wait),
         2 => (0_u8..2).prop_map(Ask::InsertCode),
         4 => (0_u8..2, proptest::option::of(any::<bool>())).prop_map(|(code, issue)| Ask::Redeem(code, issue)),
         8 => (0_u8..2, 1_u8..5, select(&[0, 60][..]))
@@ -60,7 +70,14 @@ fn ask() -> impl Strategy<Value = Ask> {
         1 => any::<bool>().prop_map(Ask::Replace),
         1 => Just(Ask::RemoveClient),
         1 => Just(Ask::Purge),
+        2 => device(Just(DeviceAsk::Begin)),
+        2 => device(any::<bool>().prop_map(DeviceAsk::Answer)),
+        4 => device(prop::bool::weighted(0.9).prop_map(DeviceAsk::Poll)),
     ]
+}
+
+fn device(ask: impl Strategy<Value = DeviceAsk>) -> impl Strategy<Value = Ask> {
+    (0_u8..2, ask).prop_map(|(number, ask)| Ask::Device(number, ask))
 }
 
 /// What a store answers, as text.
@@ -68,7 +85,7 @@ async fn answer(store: &dyn Store, ask: &Ask, now: UnixTime) -> String {
     match ask {
         Ask::Wait(_) => String::new(),
         Ask::InsertCode(code) => {
-            let lifetime = auth_service::store::CodeLifetime {
+            let lifetime = CodeLifetime {
                 expires_at: now.plus(60),
                 forgotten_at: now.plus(LIFETIME.forgotten_at.since(T0)),
             };
@@ -110,6 +127,28 @@ async fn answer(store: &dyn Store, ask: &Ask, now: UnixTime) -> String {
         }
         Ask::RemoveClient => shown(store.remove_client(&client_id("c"), now).await),
         Ask::Purge => shown(store.purge(now).await),
+        Ask::Device(number, ask) => device_answer(store, *number, ask, now).await,
+    }
+}
+
+/// A device has the same digest as a code: whoever is granted something has it there.
+async fn device_answer(store: &dyn Store, number: u8, ask: &DeviceAsk, now: UnixTime) -> String {
+    let (device, user_code) = (digest(&number.to_string()), digest(&format!("user code {number}")));
+    match ask {
+        DeviceAsk::Begin => {
+            let (client, server) = (client_id("c"), "time".parse().unwrap());
+            let request = DeviceRequest { client, server, scope: access().scope };
+            let lifetime = CodeLifetime { expires_at: now.plus(60), forgotten_at: now.plus(600) };
+            shown(store.insert_device(&device, &user_code, &request, lifetime, now).await)
+        }
+        DeviceAsk::Answer(is_yes) => {
+            let yes = CodeGrant { handover: Handover::Device, ..grant(number) };
+            shown(store.answer_device(&user_code, is_yes.then_some(&yes), now).await)
+        }
+        DeviceAsk::Poll(is_its) => {
+            let client = client_id(if *is_its { "c" } else { "other" });
+            shown(store.poll_device(&device, &client, now).await)
+        }
     }
 }
 
@@ -141,6 +180,7 @@ async fn seen(store: &dyn Store, now: UnixTime) -> String {
         let name = digest(&number.to_string());
         seen += &shown((store.family(family(number), now).await, store.code(&name, now).await));
         seen += &shown(store.session(&name, now).await);
+        seen += &shown(store.device_request(&digest(&format!("user code {number}")), now).await);
         seen += &shown(store.live_refresh(family(number), &digest("r2"), now).await);
     }
     seen

@@ -69,11 +69,11 @@ pub trait ClientStore: Send + Sync {
     /// The client with this id.
     async fn client(&self, id: &ClientId, now: UnixTime) -> Result<Option<Client>, StoreError>;
 
-    /// Moves the expiry of a client that is in use; a client that is gone stays gone.
+    /// Moves the expiry of a client that is in use, `None` to for ever; a client that is gone stays gone.
     async fn extend_client(
         &self,
         id: &ClientId,
-        expires_at: UnixTime,
+        expires_at: Option<UnixTime>,
         now: UnixTime,
     ) -> Result<(), StoreError>;
 

@@ -31,6 +31,7 @@ mod secrets;
 mod sign_in;
 mod token;
 mod token_revocation;
+mod unused_clients;
 mod upstream;
 mod upstream_hostile;
 mod upstream_users;

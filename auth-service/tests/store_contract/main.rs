@@ -39,11 +39,16 @@ async fn clients_live_until_they_expire(store: &dyn Store) {
     assert_eq!(store.client(&short.id, at(10)).await.unwrap(), None);
     assert_eq!(store.client(&eternal.id, UnixTime::from_secs(9_000_000_000)).await.unwrap(), Some(eternal));
     assert_eq!(store.client(&client_id("nobody"), T0).await.unwrap(), None);
-    store.extend_client(&short.id, at(99), at(9)).await.unwrap();
+    store.extend_client(&short.id, Some(at(99)), at(9)).await.unwrap();
     assert_eq!(store.client(&short.id, at(98)).await.unwrap().unwrap().expires_at, Some(at(99)));
-    store.extend_client(&short.id, at(500), at(99)).await.unwrap();
+    store.extend_client(&short.id, Some(at(500)), at(99)).await.unwrap();
     assert_eq!(store.client(&short.id, at(99)).await.unwrap(), None, "what is gone stays gone");
-    store.extend_client(&client_id("nobody"), at(500), T0).await.unwrap();
+    let lasting = client("lasting", Some(at(10)));
+    store.insert_client(&lasting).await.unwrap();
+    store.extend_client(&lasting.id, None, at(9)).await.unwrap();
+    let late = store.client(&lasting.id, UnixTime::from_secs(9_000_000_000)).await.unwrap();
+    assert_eq!(late.unwrap().expires_at, None, "for ever");
+    store.extend_client(&client_id("nobody"), Some(at(500)), T0).await.unwrap();
     assert_eq!(store.client(&client_id("nobody"), T0).await.unwrap(), None);
 }
 

@@ -9,6 +9,7 @@ pub mod error;
 pub mod exchange;
 pub mod feed;
 pub mod introspection;
+pub mod inventory;
 pub mod refresh;
 pub mod register;
 pub mod revoke;
@@ -154,5 +155,11 @@ impl Deps {
     pub fn promised_expiry(&self, client: &Client) -> Option<UnixTime> {
         let usual = client.issued_at.plus(self.lifetimes.client);
         client.expires_at.filter(|_| self.lifetimes.client > 0).map(|expires_at| expires_at.max(usual))
+    }
+
+    /// Whether a registration has led to nothing yet. Every use gives it at least the usual life, counted from its beginning.
+    #[must_use]
+    pub fn is_unused(&self, client: &Client) -> bool {
+        client.expires_at.is_some() && client.expires_at != self.promised_expiry(client)
     }
 }

@@ -7,6 +7,7 @@
 
 mod about;
 pub mod embedded;
+mod inventory;
 mod live;
 mod records;
 pub mod redis;
@@ -22,6 +23,7 @@ use crate::domain::token::IssuedToken;
 use crate::domain::upstream::{Departure, Person};
 use crate::domain::user::Subject;
 
+pub use inventory::{Counts, InventoryStore, Part};
 pub use live::Live;
 pub use revocations::{Batch, Cursor, RevocationStore};
 
@@ -284,6 +286,7 @@ pub trait Store:
     + AuthorizationStore
     + RefreshStore
     + RevocationStore
+    + InventoryStore
     + std::fmt::Debug
 {
     /// Whether the store answers.

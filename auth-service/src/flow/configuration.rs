@@ -6,7 +6,6 @@
 use super::Deps;
 use super::error::FlowError;
 use super::register::Registered;
-use super::token::is_unused;
 use super::verify::living;
 use crate::audit::{self, Event};
 use crate::domain::client::{Client, ClientAuthentication, ClientId};
@@ -79,7 +78,7 @@ pub async fn replace(deps: &Deps, managed: Managed, body: &[u8]) -> Result<Regis
     let client = Client {
         id: before.id.clone(),
         issued_at: before.issued_at,
-        expires_at: if is_unused(deps, &before) { deps.unused_client_expiry() } else { deps.client_expiry() },
+        expires_at: if deps.is_unused(&before) { deps.unused_client_expiry() } else { deps.client_expiry() },
         authentication,
         registration: before.registration,
         profile: update.metadata.profile,

@@ -134,18 +134,13 @@ pub(super) async fn keep_client(deps: &Deps, client: &Client) -> Result<(), Flow
     let renewed = deps.client_expiry();
     let is_due = client.expires_at.is_some_and(|expires_at| {
         renewed.is_none()
-            || is_unused(deps, client)
+            || deps.is_unused(client)
             || expires_at.since(deps.now()) < deps.lifetimes.client / 2
     });
     if is_due {
         deps.store.extend_client(&client.id, renewed, deps.now()).await?;
     }
     Ok(())
-}
-
-/// Whether a registration has led to nothing yet. Every use gives it at least the usual life, counted from its beginning.
-pub(super) fn is_unused(deps: &Deps, client: &Client) -> bool {
-    client.expires_at.is_some() && client.expires_at != deps.promised_expiry(client)
 }
 
 /// Signs an access token for `access`, narrowed to `scope`; gives also what the store has to remember of it.

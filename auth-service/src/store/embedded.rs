@@ -6,6 +6,7 @@
 mod authorizations;
 mod clients;
 mod index;
+mod inventory;
 mod refresh;
 mod revocations;
 mod sequence;

@@ -20,6 +20,7 @@ mod fake_provider;
 mod hostile_documents;
 mod internal;
 mod introspection;
+mod inventory;
 mod keys;
 mod limits;
 mod metadata;

@@ -22,10 +22,7 @@ impl ClientStore for RedisStore {
 
     async fn client(&self, id: &ClientId, now: UnixTime) -> Result<Option<Client>, StoreError> {
         let found = self.inner.read::<Client>(&keys::client(id), now).await?;
-        Ok(found.map(|(client, expires_at)| {
-            // Its use moves the expiry and leaves the record alone.
-            Client { expires_at: (expires_at < UnixTime::MAX).then_some(expires_at), ..client }
-        }))
+        Ok(found.map(|(client, expires_at)| with_expiry(client, expires_at)))
     }
 
     async fn extend_client(
@@ -53,6 +50,11 @@ impl ClientStore for RedisStore {
             self.inner.verb(&self.inner.scripts.remove_client, &keys::client(id), &arguments).await?;
         Ok(removed.0 == "removed")
     }
+}
+
+/// What is kept of a client: its use moves the expiry and leaves the record alone.
+pub(super) fn with_expiry(client: Client, expires_at: UnixTime) -> Client {
+    Client { expires_at: (expires_at < UnixTime::MAX).then_some(expires_at), ..client }
 }
 
 fn expiry(expires_at: Option<UnixTime>) -> UnixTime {

@@ -26,6 +26,8 @@ pub(super) struct Scripts {
     pub(super) feed: Script,
     pub(super) purge: Script,
     pub(super) users: Script,
+    pub(super) list: Script,
+    pub(super) count: Script,
     pub(super) memory: Script,
 }
 
@@ -47,6 +49,8 @@ impl Scripts {
             feed: script(include_str!("lua/feed.lua")),
             purge: script(include_str!("lua/purge.lua")),
             users: script(include_str!("lua/users.lua")),
+            list: script(include_str!("lua/list.lua")),
+            count: script(include_str!("lua/count.lua")),
             memory: script(include_str!("lua/memory.lua")),
         }
     }

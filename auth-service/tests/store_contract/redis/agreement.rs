@@ -136,6 +136,7 @@ async fn seen(store: &dyn Store, now: UnixTime) -> String {
     entries.sort();
     let mut users: Vec<_> = store.users().await.unwrap().iter().map(ToString::to_string).collect();
     users.sort();
+    users.push(shown((store.counts().await, store.clients(None, 9, now).await)));
     let mut seen = format!("{entries:#?} {users:?} {:?}", store.client(&client_id("c"), now).await);
     for number in 0..2 {
         let name = digest(&number.to_string());

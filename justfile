@@ -59,6 +59,18 @@ run: setup build
 passwd name:
     @target/release/auth-service users passwd {{ name }}
 
+# Show all registered clients of the running gateway
+oauth-list-registrations:
+    @target/release/auth-service clients list
+
+# Count what the running gateway keeps
+oauth-stats:
+    @target/release/auth-service stats
+
+# Forget at once what has expired
+oauth-purge-expired:
+    @target/release/auth-service purge
+
 # All tests: unit, contract, compiled wasm, end to end with real Envoy, real servers and real clients
 test: (setup-tests) wasm
     cargo build --quiet --locked --workspace --exclude wasm-filter --bins

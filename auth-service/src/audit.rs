@@ -27,7 +27,7 @@ pub enum Event {
     ClientRegistered,
     /// A client changed its registration.
     ClientUpdated,
-    /// A client deleted its registration; everything of it is revoked.
+    /// A client, or an operator, deleted its registration; everything of it is revoked.
     ClientDeleted,
     /// Somebody without the right token tried to manage a registration.
     RegistrationAccess,

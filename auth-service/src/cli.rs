@@ -1,8 +1,10 @@
 //! The command line.
 
 mod doctor;
+mod inventory;
 mod users;
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -21,6 +23,7 @@ use crate::identity::users_file::UsersFileError;
 use crate::keys::{self, KeyOrder, KeysError, SigningKeys};
 use crate::operator::{self, OperatorError};
 use crate::server::{self, ServeError};
+use inventory::Clients;
 use users::Users;
 
 /// The authorization server of the MCP edge gateway. Settings come from the environment; see .env.example.
@@ -40,6 +43,13 @@ enum Command {
     Init,
     /// Revoke at the running service: access tokens die at the edge within moments. Prints the entry of the feed.
     Revoke(Revoke),
+    /// Look after the clients of the running service.
+    #[command(subcommand)]
+    Clients(Clients),
+    /// Count what the running service keeps.
+    Stats,
+    /// Have the running service forget at once what has expired; it does so every minute by itself.
+    Purge,
     /// Look whether the settings, and everything they point to, are as they should be. Changes nothing.
     Doctor,
     /// Manage the users of the users file. A running service takes a change in within two seconds.
@@ -140,6 +150,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve => serve(),
         Command::Init => init().map(|line| print(&line)),
         Command::Revoke(order) => revoke(&order).map(|line| print(&line)),
+        Command::Clients(order) => asked(|address| inventory::clients(address, &order)),
+        Command::Stats => asked(inventory::stats),
+        Command::Purge => asked(inventory::purge),
         Command::Users(order) => users_of(order).map(|line| print(&line)),
         Command::Keys(order) => keys_of(order).map(|line| print(&line)),
         Command::Doctor => return examine(),
@@ -201,6 +214,12 @@ fn revoke(order: &Revoke) -> Result<Value, CommandError> {
         .filter_map(|(name, value)| Some((name.to_owned(), Value::from(value.as_deref()?))))
         .collect();
     Ok(operator::post(address, "/internal/revocations", &Value::Object(order))?)
+}
+
+/// Prints what the running service says.
+fn asked(ask: impl FnOnce(SocketAddr) -> Result<Value, OperatorError>) -> Result<(), CommandError> {
+    print(&ask(config::internal_address(&ProcessEnv)?)?);
+    Ok(())
 }
 
 fn users_of(order: Users) -> Result<Value, CommandError> {

@@ -10,6 +10,7 @@ pub mod error;
 pub mod exchange;
 pub mod feed;
 pub mod introspection;
+pub mod inventory;
 pub mod refresh;
 pub mod register;
 pub mod revoke;
@@ -28,6 +29,7 @@ use tokio::sync::watch;
 
 use crate::documents::Documents;
 use crate::domain::catalogue::Catalogue;
+use crate::domain::client::Client;
 use crate::domain::refresh::RefreshKey;
 use crate::identity::Identities;
 use crate::identity::upstream::Providers;
@@ -104,8 +106,10 @@ pub struct Lifetimes {
     pub refresh_token: u64,
     /// After a rotation, the old refresh token's right to the same successor.
     pub refresh_grace: u64,
-    /// A registration that nobody uses; 0 is for ever.
+    /// A registration that nobody uses any more; 0 is for ever.
     pub client: u64,
+    /// A registration that nobody has used yet; 0 is as long as one that was used.
+    pub unused_client: u64,
     /// A browser's sign-in.
     pub session: u64,
     /// What a provider said about a user; then they must sign in there again.
@@ -141,5 +145,30 @@ impl Deps {
     #[must_use]
     pub fn client_expiry(&self) -> Option<UnixTime> {
         (self.lifetimes.client > 0).then(|| self.now().plus(self.lifetimes.client))
+    }
+
+    /// When a registration that has led to no token will be forgotten: never later than one that has.
+    #[must_use]
+    pub fn unused_client_expiry(&self) -> Option<UnixTime> {
+        let used = self.client_expiry();
+        if self.lifetimes.unused_client == 0 {
+            return used;
+        }
+        let unused = self.now().plus(self.lifetimes.unused_client);
+        Some(used.map_or(unused, |used| used.min(unused)))
+    }
+
+    /// When a registration will be forgotten if it is used from now on as clients are meant to: what a client is told. The
+    /// shorter life of one that was never used is nobody's plan.
+    #[must_use]
+    pub fn promised_expiry(&self, client: &Client) -> Option<UnixTime> {
+        let usual = client.issued_at.plus(self.lifetimes.client);
+        client.expires_at.filter(|_| self.lifetimes.client > 0).map(|expires_at| expires_at.max(usual))
+    }
+
+    /// Whether a registration has led to nothing yet. Every use gives it at least the usual life, counted from its beginning.
+    #[must_use]
+    pub fn is_unused(&self, client: &Client) -> bool {
+        client.expires_at.is_some() && client.expires_at != self.promised_expiry(client)
     }
 }

@@ -11,6 +11,7 @@ mod error;
 mod form;
 mod internal;
 mod introspect;
+mod inventory;
 mod limits;
 mod metadata;
 mod middleware;
@@ -99,6 +100,10 @@ pub fn internal(deps: &Arc<Deps>) -> Router {
         .route("/health/live", get(internal::live))
         .route("/health/ready", get(internal::ready))
         .route("/metrics", get(internal::metrics))
+        .route("/internal/clients", get(inventory::clients))
+        .route("/internal/clients/{client_id}", get(inventory::client).delete(inventory::delete_client))
+        .route("/internal/stats", get(inventory::stats))
+        .route("/internal/purge", post(inventory::purge))
         .fallback(error::not_found);
     let waiting = Router::new().route("/internal/revocations", get(revocations::get).post(revocations::post));
     middleware::around(router, deps, TIMEOUT)

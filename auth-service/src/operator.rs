@@ -12,13 +12,13 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Longest answer that is read, in bytes.
-const MAX_ANSWER: u64 = 64 * 1024;
+const MAX_ANSWER: u64 = 8 * 1024 * 1024;
 
 /// Why the order was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
     /// Nobody listens there.
-    #[error("AUTH_INTERNAL_BIND: auth-service does not run at {0} ({1}); start it, nothing was revoked")]
+    #[error("AUTH_INTERNAL_BIND: auth-service does not run at {0} ({1}); start it, nothing was done")]
     NotRunning(SocketAddr, std::io::Error),
     /// The answer did not come, or is not one of ours.
     #[error(
@@ -29,7 +29,7 @@ pub enum OperatorError {
     #[error("{0}")]
     Refused(String),
     /// The service could not decide.
-    #[error("auth-service answered {0}; nothing was revoked, try again")]
+    #[error("auth-service answered {0}; nothing was done, try again")]
     Failed(u16),
 }
 
@@ -38,7 +38,26 @@ pub enum OperatorError {
 /// # Errors
 /// [`OperatorError`].
 pub fn post(bound: SocketAddr, path: &str, order: &Value) -> Result<Value, OperatorError> {
-    let (status, body) = ask(bound, &format!("POST {path}"), &order.to_string())?;
+    decided(ask(bound, &format!("POST {path}"), &order.to_string())?)
+}
+
+/// Asks the service whose internal port is bound to `bound` for what is at `path`; gives its answer.
+///
+/// # Errors
+/// [`OperatorError`].
+pub fn fetch(bound: SocketAddr, path: &str) -> Result<Value, OperatorError> {
+    decided(get(bound, path)?)
+}
+
+/// Has the service whose internal port is bound to `bound` delete what is at `path`; gives its answer.
+///
+/// # Errors
+/// [`OperatorError`].
+pub fn delete(bound: SocketAddr, path: &str) -> Result<Value, OperatorError> {
+    decided(ask(bound, &format!("DELETE {path}"), "")?)
+}
+
+fn decided((status, body): (u16, Value)) -> Result<Value, OperatorError> {
     match status {
         200 => Ok(body),
         400..=499 => {
@@ -84,7 +103,11 @@ fn exchange(mut stream: TcpStream, host: SocketAddr, what: &str, body: &str) -> 
     );
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
-    stream.take(MAX_ANSWER).read_to_string(&mut answer).ok()?;
+    let length = stream.take(MAX_ANSWER).read_to_string(&mut answer).ok()?;
+    if u64::try_from(length).ok()? == MAX_ANSWER {
+        // Whatever was cut off, half an answer would pass for a whole one.
+        return None;
+    }
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.strip_prefix("HTTP/1.1 ")?.split(' ').next()?.parse().ok()?;
     Some((status, serde_json::from_str(body).unwrap_or_default()))

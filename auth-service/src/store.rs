@@ -8,6 +8,7 @@
 mod about;
 mod device;
 pub mod embedded;
+mod inventory;
 mod live;
 mod records;
 pub mod redis;
@@ -24,6 +25,7 @@ use crate::domain::upstream::{Departure, Person};
 use crate::domain::user::Subject;
 
 pub use device::{DeviceStore, Polled};
+pub use inventory::{Counts, InventoryStore, Part};
 pub use live::Live;
 pub use revocations::{Batch, Cursor, RevocationStore};
 
@@ -71,11 +73,11 @@ pub trait ClientStore: Send + Sync {
     /// The client with this id.
     async fn client(&self, id: &ClientId, now: UnixTime) -> Result<Option<Client>, StoreError>;
 
-    /// Moves the expiry of a client that is in use; a client that is gone stays gone.
+    /// Moves the expiry of a client that is in use, `None` to for ever; a client that is gone stays gone.
     async fn extend_client(
         &self,
         id: &ClientId,
-        expires_at: UnixTime,
+        expires_at: Option<UnixTime>,
         now: UnixTime,
     ) -> Result<(), StoreError>;
 
@@ -287,6 +289,7 @@ pub trait Store:
     + DeviceStore
     + RefreshStore
     + RevocationStore
+    + InventoryStore
     + std::fmt::Debug
 {
     /// Whether the store answers.

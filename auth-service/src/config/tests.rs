@@ -23,6 +23,7 @@ fn without_settings_everything_has_its_default() {
         refresh_token: 2_592_000,
         refresh_grace: 60,
         client: 7_776_000,
+        unused_client: 86_400,
         session: 28_800,
         upstream: 2_592_000,
     };

@@ -60,7 +60,8 @@ pub fn read(managed: Managed) -> Registered {
     Registered { client: managed.client, secret: None, token: managed.token }
 }
 
-/// Replaces all that the client said about itself (RFC 7592 §2.2). It counts as a use of the registration.
+/// Replaces all that the client said about itself (RFC 7592 §2.2). Of a registration that is in use it counts as a
+/// use; one that has led to no token does not come to a long life by it.
 ///
 /// What was granted stays, unless the client becomes public or confidential or gives up refresh tokens: then it ends, and
 /// before the change, so that a crash between the two leaves nothing that is protected otherwise than when it was granted.
@@ -78,7 +79,7 @@ pub async fn replace(deps: &Deps, managed: Managed, body: &[u8]) -> Result<Regis
     let client = Client {
         id: before.id.clone(),
         issued_at: before.issued_at,
-        expires_at: deps.client_expiry(),
+        expires_at: if deps.is_unused(&before) { deps.unused_client_expiry() } else { deps.client_expiry() },
         authentication,
         registration: before.registration,
         profile,

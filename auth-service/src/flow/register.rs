@@ -36,7 +36,7 @@ pub async fn register(deps: &Deps, metadata: ClientMetadata) -> Result<Registere
     let client = Client {
         id: ClientId::generate(deps.rng.as_ref())?,
         issued_at: deps.now(),
-        expires_at: deps.client_expiry(),
+        expires_at: deps.unused_client_expiry(),
         authentication,
         registration: Some(token.digest()),
         profile: metadata.profile,

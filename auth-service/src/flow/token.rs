@@ -153,11 +153,15 @@ pub async fn authenticate(deps: &Deps, credentials: &ClientCredentials) -> Resul
     Err(FlowError::refused(ErrorCode::InvalidClient, "client authentication failed"))
 }
 
-/// Moves the expiry of a client that is in use, at most once in half a lifetime.
+/// Moves the expiry of a client that is in use: at its first use, and from then on at most once in half a lifetime.
 pub(super) async fn keep_client(deps: &Deps, client: &Client) -> Result<(), FlowError> {
-    if let (Some(expires_at), Some(renewed)) = (client.expires_at, deps.client_expiry())
-        && expires_at.since(deps.now()) < deps.lifetimes.client / 2
-    {
+    let renewed = deps.client_expiry();
+    let is_due = client.expires_at.is_some_and(|expires_at| {
+        renewed.is_none()
+            || deps.is_unused(client)
+            || expires_at.since(deps.now()) < deps.lifetimes.client / 2
+    });
+    if is_due {
         deps.store.extend_client(&client.id, renewed, deps.now()).await?;
     }
     Ok(())

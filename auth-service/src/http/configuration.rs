@@ -70,6 +70,5 @@ pub(super) async fn delete(
 }
 
 fn information(deps: &Deps, registered: &Registered) -> Response {
-    let issuer = deps.catalogue.issuer().as_str();
-    (no_store(), Json(ClientInformation::of(registered, issuer))).into_response()
+    (no_store(), Json(ClientInformation::of(registered, deps))).into_response()
 }

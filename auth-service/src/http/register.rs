@@ -52,17 +52,18 @@ pub(super) async fn post(
 ) -> Result<Response, ApiError> {
     let metadata = ClientMetadata::parse(&body)?;
     let registered = register(&deps, metadata).await?;
-    let body = ClientInformation::of(&registered, deps.catalogue.issuer().as_str());
+    let body = ClientInformation::of(&registered, &deps);
     Ok((StatusCode::CREATED, no_store(), Json(body)).into_response())
 }
 
 impl<'a> ClientInformation<'a> {
-    /// What a client of the server at `issuer` is told about itself.
-    pub(super) fn of(registered: &'a Registered, issuer: &str) -> Self {
+    /// What a client is told about itself.
+    pub(super) fn of(registered: &'a Registered, deps: &Deps) -> Self {
         let Registered { client, secret, token } = registered;
         let profile = &client.profile;
         let redirects = !profile.redirect_uris.is_empty();
-        let expiry = client.expires_at.map_or(0, gateway_core::time::UnixTime::as_secs);
+        let expiry = deps.promised_expiry(client).map_or(0, gateway_core::time::UnixTime::as_secs);
+        let issuer = deps.catalogue.issuer().as_str();
         Self {
             client_id: client.id.as_str(),
             client_id_issued_at: client.issued_at.as_secs(),

@@ -7,6 +7,7 @@ mod authorizations;
 mod clients;
 mod devices;
 mod index;
+mod inventory;
 mod refresh;
 mod revocations;
 mod sequence;

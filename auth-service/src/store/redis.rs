@@ -10,6 +10,7 @@
 //! | `{oauth}:client:{id}` `{oauth}:session:{sha256}` `{oauth}:consent:{sha256}` `{oauth}:code:{sha256}` `{oauth}:family:{id}` `{oauth}:device:{sha256}` `{oauth}:user_code:{sha256}` | hashes: `record`, the JSON that the embedded store writes too, and beside it whatever changes |
 //! | `{oauth}:user_tokens:{user}` `{oauth}:client_tokens:{client}` `{oauth}:users` | whose they are: sorted sets of keys by expiry, and the users that have one |
 //! | `{oauth}:expiry` | sorted set of all records by expiry, for the purge |
+//! | `{oauth}:names` | sorted set of all records by name, for lists and counts |
 //! | `{oauth}:revocations` `{oauth}:revoked` `{oauth}:sequence` `{oauth}:epoch` | the stream, its newest entry for each name, its last number, and which stream it is |
 //!
 //! An access token is remembered with the code or family that it came from, and a refresh token with its family: neither has
@@ -39,6 +40,7 @@ mod authorizations;
 mod clients;
 mod devices;
 mod follower;
+mod inventory;
 mod keys;
 mod link;
 mod records;

@@ -51,6 +51,7 @@ pub(crate) const LIFETIMES: Lifetimes = Lifetimes {
     refresh_token: 86_400,
     refresh_grace: 60,
     client: 7_776_000,
+    unused_client: 86_400,
     session: 28_800,
     upstream: 2_592_000,
 };
@@ -121,6 +122,7 @@ struct Options {
     documents: Option<Documents>,
     providers: Providers,
     without_devices: bool,
+    lifetimes: Option<Lifetimes>,
 }
 
 impl TestApp {
@@ -136,6 +138,12 @@ impl TestApp {
     /// The usual one, with limits.
     pub(crate) fn limited(rates: Rates) -> Self {
         Self::fresh(ISSUER, &["time", "fetch"], Options { rates, ..Options::default() })
+    }
+
+    /// The usual one, where things live for other times.
+    pub(crate) fn living(lifetimes: Lifetimes) -> Self {
+        let lifetimes = Some(lifetimes);
+        Self::fresh(ISSUER, &["time", "fetch"], Options { lifetimes, ..Options::default() })
     }
 
     /// A service that takes clients that describe themselves.
@@ -167,7 +175,7 @@ impl TestApp {
     }
 
     fn at_home(home: TempDir, issuer: &str, servers: &[&str], options: Options) -> Self {
-        let Options { rates, documents, providers, without_devices } = options;
+        let Options { rates, documents, providers, without_devices, lifetimes } = options;
         LazyLock::force(&LOGS);
         let clock = Arc::new(ManualClock::at(NOW));
         let rng = Arc::new(SequenceRng::default());
@@ -193,7 +201,7 @@ impl TestApp {
             refresh_key: keys::refresh_key(home.path(), rng.as_ref()).unwrap(),
             clock: Arc::clone(&clock) as _,
             rng,
-            lifetimes: LIFETIMES,
+            lifetimes: lifetimes.unwrap_or(LIFETIMES),
             limits: Limits::new(&rates, &(Arc::clone(&clock) as _)),
             metrics: Metrics::of_process(),
             ending: Ending::default(),

@@ -37,7 +37,7 @@ async fn a_01_an_unknown_client_is_told_to_the_user_and_redirected_nowhere() {
         assert_eq!(answer.header("location"), "");
         assert!(!answer.body.contains("<script>"), "H-12");
     }
-    app.clock.advance(7_776_000);
+    app.clock.advance(86_400);
     assert_eq!(app.get(&authorize(&request_of(&client))).await.status, StatusCode::BAD_REQUEST, "forgotten");
 }
 

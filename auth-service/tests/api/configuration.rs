@@ -312,6 +312,7 @@ async fn d_12_who_changes_how_its_tokens_are_protected_loses_them() {
 async fn an_update_is_a_use_of_the_registration() {
     let app = TestApp::new();
     let client = registered(&app, &public()).await;
+    granted(&app, text(&client, "client_id")).await;
     app.clock.advance(7_775_999);
     assert_eq!(update(&app, &client, public(), &[]).await.status, StatusCode::OK);
     app.clock.advance(7_775_999);

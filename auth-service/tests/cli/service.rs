@@ -91,9 +91,13 @@ impl Running {
 
     /// The command `revoke` with these arguments, against this service.
     pub(crate) fn revoke(&self, home: &Path, arguments: &[&str]) -> Output {
-        let arguments = [&["revoke"], arguments].concat();
+        self.order(home, &[&["revoke"], arguments].concat())
+    }
+
+    /// Any command, against this service.
+    pub(crate) fn order(&self, home: &Path, arguments: &[&str]) -> Output {
         let address = self.internal.to_string();
-        command(home, &arguments).env("AUTH_INTERNAL_BIND", address).output().unwrap()
+        command(home, arguments).env("AUTH_INTERNAL_BIND", address).output().unwrap()
     }
 
     pub(crate) fn send(&self, request: &str) -> String {

@@ -46,7 +46,7 @@ pub(crate) async fn d_13_a_client_that_is_used_while_it_is_deleted_stays_deleted
             let (store, named) = (Arc::clone(store), named.clone());
             tasks.spawn(async move {
                 store.replace_client(&named, T0).await.unwrap();
-                store.extend_client(&named.id, at(900), T0).await.unwrap();
+                store.extend_client(&named.id, Some(at(900)), T0).await.unwrap();
                 let trade = Rotation { grace: 900, ..rotation(round, "r1", "r2", at(1)) };
                 store.rotate_refresh(&trade).await.unwrap() != Rotated::Unknown
             });
@@ -80,7 +80,7 @@ pub(crate) async fn d_13_with_a_client_everything_of_it_goes(store: &dyn Store) 
     assert_eq!(redeemed, Redemption::Unknown);
     let end = end_of(store).await;
     assert!(!store.remove_client(&client_id("c"), at(9)).await.unwrap(), "once");
-    store.extend_client(&client_id("c"), at(99), at(9)).await.unwrap();
+    store.extend_client(&client_id("c"), Some(at(99)), at(9)).await.unwrap();
     assert!(!store.replace_client(&client("c", None), at(9)).await.unwrap());
     assert_eq!(store.client(&client_id("c"), at(9)).await.unwrap(), None, "and what is gone stays gone");
     assert_eq!(end_of(store).await, end, "nothing more to revoke");

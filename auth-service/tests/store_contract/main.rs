@@ -10,6 +10,7 @@
 mod clients;
 mod devices;
 mod fixtures;
+mod inventory;
 mod redis;
 mod revocations;
 mod upstream;
@@ -40,11 +41,16 @@ async fn clients_live_until_they_expire(store: &dyn Store) {
     assert_eq!(store.client(&short.id, at(10)).await.unwrap(), None);
     assert_eq!(store.client(&eternal.id, UnixTime::from_secs(9_000_000_000)).await.unwrap(), Some(eternal));
     assert_eq!(store.client(&client_id("nobody"), T0).await.unwrap(), None);
-    store.extend_client(&short.id, at(99), at(9)).await.unwrap();
+    store.extend_client(&short.id, Some(at(99)), at(9)).await.unwrap();
     assert_eq!(store.client(&short.id, at(98)).await.unwrap().unwrap().expires_at, Some(at(99)));
-    store.extend_client(&short.id, at(500), at(99)).await.unwrap();
+    store.extend_client(&short.id, Some(at(500)), at(99)).await.unwrap();
     assert_eq!(store.client(&short.id, at(99)).await.unwrap(), None, "what is gone stays gone");
-    store.extend_client(&client_id("nobody"), at(500), T0).await.unwrap();
+    let lasting = client("lasting", Some(at(10)));
+    store.insert_client(&lasting).await.unwrap();
+    store.extend_client(&lasting.id, None, at(9)).await.unwrap();
+    let late = store.client(&lasting.id, UnixTime::from_secs(9_000_000_000)).await.unwrap();
+    assert_eq!(late.unwrap().expires_at, None, "for ever");
+    store.extend_client(&client_id("nobody"), Some(at(500)), T0).await.unwrap();
     assert_eq!(store.client(&client_id("nobody"), T0).await.unwrap(), None);
 }
 
@@ -221,6 +227,8 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     revocations::many_revocations_come_in_bounded_batches(store.as_ref()).await;
     revocations::c_01_c_21_with_a_grant_the_access_tokens_that_came_from_it_die(store.as_ref()).await;
     revocations::c_24_who_is_cut_off_has_nothing_left_to_go_on_with(store.as_ref()).await;
+    inventory::clients_are_listed_once_however_large_the_parts(store.as_ref()).await;
+    inventory::what_is_there_is_counted(store.as_ref()).await;
     clients::d_11_a_client_is_replaced_as_a_whole_by_who_has_its_token(store.as_ref()).await;
     clients::d_13_with_a_client_everything_of_it_goes(store.as_ref()).await;
     clients::d_13_a_client_that_is_used_while_it_is_deleted_stays_deleted(&store).await;

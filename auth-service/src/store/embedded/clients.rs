@@ -28,13 +28,13 @@ impl ClientStore for EmbeddedStore {
     async fn extend_client(
         &self,
         id: &ClientId,
-        expires_at: UnixTime,
+        expires_at: Option<UnixTime>,
         now: UnixTime,
     ) -> Result<(), StoreError> {
         let id = id.clone();
         self.write(move |change| {
             let Some(client) = living(change, id.as_str().as_bytes(), now)? else { return Ok(()) };
-            write(change, &Client { expires_at: Some(expires_at), ..client })
+            write(change, &Client { expires_at, ..client })
         })
         .await
     }

@@ -17,29 +17,27 @@ impl ClientStore for RedisStore {
     async fn insert_client(&self, client: &Client) -> Result<(), StoreError> {
         let more = vec!["registration".to_owned(), registration(client)];
         let key = keys::client(&client.id);
-        self.inner.insert_owned(&key, client, expiry(client), Owner::default(), more).await
+        self.inner.insert_owned(&key, client, expiry(client.expires_at), Owner::default(), more).await
     }
 
     async fn client(&self, id: &ClientId, now: UnixTime) -> Result<Option<Client>, StoreError> {
         let found = self.inner.read::<Client>(&keys::client(id), now).await?;
-        Ok(found.map(|(client, expires_at)| {
-            // Its use moves the expiry and leaves the record alone.
-            Client { expires_at: (expires_at < UnixTime::MAX).then_some(expires_at), ..client }
-        }))
+        Ok(found.map(|(client, expires_at)| with_expiry(client, expires_at)))
     }
 
     async fn extend_client(
         &self,
         id: &ClientId,
-        expires_at: UnixTime,
+        expires_at: Option<UnixTime>,
         now: UnixTime,
     ) -> Result<(), StoreError> {
-        let arguments = [seconds(expires_at), seconds(now)];
+        let arguments = [seconds(expiry(expires_at)), seconds(now)];
         self.inner.verb(&self.inner.scripts.extend, &keys::client(id), &arguments).await.map(drop)
     }
 
     async fn replace_client(&self, client: &Client, now: UnixTime) -> Result<bool, StoreError> {
-        let arguments = [seconds(now), seconds(expiry(client)), registration(client), json(client)?];
+        let arguments =
+            [seconds(now), seconds(expiry(client.expires_at)), registration(client), json(client)?];
         let key = keys::client(&client.id);
         let replaced = self.inner.verb(&self.inner.scripts.replace_client, &key, &arguments).await?;
         Ok(replaced.0 == "replaced")
@@ -54,8 +52,13 @@ impl ClientStore for RedisStore {
     }
 }
 
-fn expiry(client: &Client) -> UnixTime {
-    client.expires_at.unwrap_or(UnixTime::MAX)
+/// What is kept of a client: its use moves the expiry and leaves the record alone.
+pub(super) fn with_expiry(client: Client, expires_at: UnixTime) -> Client {
+    Client { expires_at: (expires_at < UnixTime::MAX).then_some(expires_at), ..client }
+}
+
+fn expiry(expires_at: Option<UnixTime>) -> UnixTime {
+    expires_at.unwrap_or(UnixTime::MAX)
 }
 
 fn registration(client: &Client) -> String {

@@ -11,6 +11,21 @@ pub(super) const REVOCATIONS: &str = "{oauth}:revocations";
 /// When each record expires.
 pub(super) const EXPIRY: &str = "{oauth}:expiry";
 
+/// All records, by name.
+pub(super) const NAMES: &str = "{oauth}:names";
+
+/// What the keys of clients begin with.
+pub(super) const CLIENT: &str = "{oauth}:client:";
+
+/// What the keys of signed-in browsers begin with.
+pub(super) const SESSION: &str = "{oauth}:session:";
+
+/// What the keys of codes begin with.
+pub(super) const CODE: &str = "{oauth}:code:";
+
+/// What the keys of families begin with.
+pub(super) const FAMILY: &str = "{oauth}:family:";
+
 /// The users who have anything.
 pub(super) const USERS: &str = "{oauth}:users";
 
@@ -18,11 +33,11 @@ pub(super) const USERS: &str = "{oauth}:users";
 pub(super) const PROBE: &str = "{oauth}:probe";
 
 pub(super) fn client(id: &ClientId) -> String {
-    format!("{{oauth}}:client:{id}")
+    format!("{CLIENT}{id}")
 }
 
 pub(super) fn session(secret: &Digest) -> String {
-    format!("{{oauth}}:session:{}", secret.to_text())
+    format!("{SESSION}{}", secret.to_text())
 }
 
 pub(super) fn consent(ticket: &Digest) -> String {
@@ -40,7 +55,7 @@ pub(super) fn person(subject: &Subject) -> String {
 }
 
 pub(super) fn code(code: &Digest) -> String {
-    format!("{{oauth}}:code:{}", code.to_text())
+    format!("{CODE}{}", code.to_text())
 }
 
 /// A device that waits. The scripts of devices know this name too.
@@ -54,5 +69,5 @@ pub(super) fn user_code(code: &Digest) -> String {
 }
 
 pub(super) fn family(id: FamilyId) -> String {
-    format!("{{oauth}}:family:{id}")
+    format!("{FAMILY}{id}")
 }

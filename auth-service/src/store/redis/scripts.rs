@@ -30,6 +30,8 @@ pub(super) struct Scripts {
     pub(super) feed: Script,
     pub(super) purge: Script,
     pub(super) users: Script,
+    pub(super) list: Script,
+    pub(super) count: Script,
     pub(super) memory: Script,
 }
 
@@ -54,6 +56,8 @@ impl Scripts {
             feed: script(include_str!("lua/feed.lua")),
             purge: script(include_str!("lua/purge.lua")),
             users: script(include_str!("lua/users.lua")),
+            list: script(include_str!("lua/list.lua")),
+            count: script(include_str!("lua/count.lua")),
             memory: script(include_str!("lua/memory.lua")),
         }
     }

@@ -119,7 +119,7 @@ async fn answer(store: &dyn Store, ask: &Ask, now: UnixTime) -> String {
             shown(store.insert_session(&digest(&number.to_string()), &sign_in, now.plus(300)).await)
         }
         Ask::Register => shown(store.insert_client(&client("c", Some(now.plus(100)))).await),
-        Ask::Extend => shown(store.extend_client(&client_id("c"), now.plus(200), now).await),
+        Ask::Extend => shown(store.extend_client(&client_id("c"), Some(now.plus(200)), now).await),
         Ask::Replace(has_token) => {
             let client = Client { issued_at: now, ..client("c", has_token.then(|| now.plus(300))) };
             let registration = client.registration.filter(|_| *has_token);
@@ -175,6 +175,7 @@ async fn seen(store: &dyn Store, now: UnixTime) -> String {
     entries.sort();
     let mut users: Vec<_> = store.users().await.unwrap().iter().map(ToString::to_string).collect();
     users.sort();
+    users.push(shown((store.counts().await, store.clients(None, 9, now).await)));
     let mut seen = format!("{entries:#?} {users:?} {:?}", store.client(&client_id("c"), now).await);
     for number in 0..2 {
         let name = digest(&number.to_string());

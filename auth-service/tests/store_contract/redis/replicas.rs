@@ -110,7 +110,7 @@ async fn j_11_every_key_of_a_record_ends_by_itself_and_none_before_its_record() 
     store.insert_session(&digest("s"), &sign_in, long).await.unwrap();
     store.insert_client(&client("short", Some(UnixTime::from_secs(1)))).await.unwrap();
     open_family(&store, 1).await;
-    let shared = ["expiry", "users", "revocations", "revoked", "sequence", "epoch"];
+    let shared = ["expiry", "names", "users", "revocations", "revoked", "sequence", "epoch"];
     let shared: Vec<_> = shared.iter().map(|name| format!("{{oauth}}:{name}")).collect();
     let keys = server.ask(&["--scan"]);
     let own: Vec<_> = keys.lines().filter(|key| !shared.iter().any(|name| name == key)).collect();

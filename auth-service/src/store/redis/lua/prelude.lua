@@ -3,6 +3,7 @@
 
 local ROOT = '{oauth}:'
 local EXPIRY = ROOT .. 'expiry'
+local NAMES = ROOT .. 'names'
 local USERS = ROOT .. 'users'
 local REVOCATIONS = ROOT .. 'revocations'
 local REVOKED = ROOT .. 'revoked'
@@ -36,10 +37,11 @@ local function is_live(key, now)
   return expires_at and tonumber(now) < tonumber(expires_at)
 end
 
--- Lists a record where the purge and a cut find it. It may be listed already.
+-- Lists a record where the purge, a cut and an operator find it. It may be listed already.
 local function keep(key, expires_at, user, client)
   local seconds = life(expires_at)
   redis.call('ZADD', EXPIRY, expires_at, key)
+  redis.call('ZADD', NAMES, 0, key)
   redis.call('EXPIRE', key, seconds)
   if user ~= '' then
     list(user_index(user), key, expires_at, seconds)
@@ -53,6 +55,7 @@ local function forget(key)
   local names = redis.call('HMGET', key, 'user', 'client')
   redis.call('DEL', key)
   redis.call('ZREM', EXPIRY, key)
+  redis.call('ZREM', NAMES, key)
   if names[2] then redis.call('ZREM', client_index(names[2]), key) end
   if names[1] then
     local index = user_index(names[1])

@@ -1,0 +1,74 @@
+//! What every store promises an operator who looks.
+
+use auth_service::domain::client::{Client, ClientId};
+use auth_service::domain::grant::BrowserSignIn;
+use auth_service::domain::user::Subject;
+use auth_service::store::{Counts, Part, Store};
+use gateway_core::time::UnixTime;
+
+use crate::fixtures::{LIFETIME, T0, at, client, digest, grant, open_family};
+use crate::revocations::user_cut;
+
+/// When everything has expired.
+const END: UnixTime = UnixTime::from_secs(9_000_000_000);
+
+/// The whole list, in parts of `limit`.
+async fn listed(store: &dyn Store, limit: usize, now: UnixTime) -> Vec<Client> {
+    let (mut all, mut after): (Vec<Client>, Option<ClientId>) = (vec![], None);
+    loop {
+        let Part { items, next } = store.clients(after.as_ref(), limit, now).await.unwrap();
+        assert!(items.len() <= limit);
+        all.extend(items);
+        after = next;
+        if after.is_none() {
+            return all;
+        }
+    }
+}
+
+pub(crate) async fn clients_are_listed_once_however_large_the_parts(store: &dyn Store) {
+    store.purge(END).await.unwrap();
+    assert_eq!(store.clients(None, 5, T0).await.unwrap(), Part { items: vec![], next: None });
+    let mut expected = vec![client("https://app.example:8443/a%2Fb?x=1", Some(at(9000)))];
+    expected.extend((0..20).map(|number| client(&format!("listed-{number}"), Some(at(10 + number % 2)))));
+    for client in &expected {
+        store.insert_client(client).await.unwrap();
+    }
+    expected.sort_by(|one, two| one.id.as_str().cmp(two.id.as_str()));
+    for limit in [1, 7, 21, 100] {
+        let mut all = listed(store, limit, T0).await;
+        all.sort_by(|one, two| one.id.as_str().cmp(two.id.as_str()));
+        assert_eq!(all, expected, "{limit}");
+    }
+    assert_eq!(listed(store, 3, at(10)).await.len(), 11, "nothing that has expired");
+    store.extend_client(&expected[1].id, Some(at(99)), T0).await.unwrap();
+    let extended = Client { expires_at: Some(at(99)), ..expected[1].clone() };
+    assert!(listed(store, 3, at(10)).await.contains(&extended));
+    store.remove_client(&extended.id, T0).await.unwrap();
+    assert!(!listed(store, 3, T0).await.contains(&extended));
+    store.purge(END).await.unwrap();
+    let gone = store.clients(Some(&extended.id), 5, T0).await.unwrap();
+    assert_eq!(gone, Part { items: vec![], next: None }, "also after one that is no more");
+}
+
+pub(crate) async fn what_is_there_is_counted(store: &dyn Store) {
+    store.purge(END).await.unwrap();
+    assert_eq!(store.counts().await.unwrap(), Counts::default());
+    store.insert_client(&client("counted", Some(at(10)))).await.unwrap();
+    store.insert_client(&client("counted", Some(at(20)))).await.unwrap();
+    open_family(store, 80).await;
+    store.insert_code(&digest("code 81"), &grant(81), LIFETIME).await.unwrap();
+    let sign_in =
+        BrowserSignIn { subject: Subject::new("local", "z9"), signed_in_at: T0, credential: digest("hash") };
+    for name in ["s1", "s2", "s3"] {
+        store.insert_session(&digest(name), &sign_in, at(10)).await.unwrap();
+    }
+    let counts = Counts { clients: 1, families: 1, codes: 2, sessions: 3, revocations: 0 };
+    assert_eq!(store.counts().await.unwrap(), counts);
+    store.remove_session(&digest("s1")).await.unwrap();
+    store.cut_off(&user_cut(T0), T0).await.unwrap();
+    let counts = Counts { families: 0, codes: 0, sessions: 2, revocations: 1, ..counts };
+    assert_eq!(store.counts().await.unwrap(), counts);
+    store.purge(END).await.unwrap();
+    assert_eq!(store.counts().await.unwrap(), Counts::default());
+}

@@ -63,6 +63,10 @@ passwd name:
 oauth-list-registrations:
     @target/release/auth-service clients list
 
+# Show the living grants: all, or `--user NAME`, or `--client ID`
+oauth-list-tokens *filter:
+    @target/release/auth-service tokens list {{ filter }}
+
 # Count what the running gateway keeps
 oauth-stats:
     @target/release/auth-service stats

@@ -23,7 +23,7 @@ use crate::identity::users_file::UsersFileError;
 use crate::keys::{self, KeyOrder, KeysError, SigningKeys};
 use crate::operator::{self, OperatorError};
 use crate::server::{self, ServeError};
-use inventory::Clients;
+use inventory::{Clients, Tokens};
 use users::Users;
 
 /// The authorization server of the MCP edge gateway. Settings come from the environment; see .env.example.
@@ -46,6 +46,9 @@ enum Command {
     /// Look after the clients of the running service.
     #[command(subcommand)]
     Clients(Clients),
+    /// Look at the grants of the running service.
+    #[command(subcommand)]
+    Tokens(Tokens),
     /// Count what the running service keeps.
     Stats,
     /// Have the running service forget at once what has expired; it does so every minute by itself.
@@ -151,6 +154,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Init => init().map(|line| print(&line)),
         Command::Revoke(order) => revoke(&order).map(|line| print(&line)),
         Command::Clients(order) => asked(|address| inventory::clients(address, &order)),
+        Command::Tokens(order) => asked(|address| inventory::tokens(address, &order)),
         Command::Stats => asked(inventory::stats),
         Command::Purge => asked(inventory::purge),
         Command::Users(order) => users_of(order).map(|line| print(&line)),

@@ -25,7 +25,7 @@ use crate::domain::upstream::{Departure, Person};
 use crate::domain::user::Subject;
 
 pub use device::{DeviceStore, Polled};
-pub use inventory::{Counts, InventoryStore, Part};
+pub use inventory::{Counts, Grant, InventoryStore, Part};
 pub use live::Live;
 pub use revocations::{Batch, Cursor, RevocationStore};
 

@@ -1,4 +1,4 @@
-//! `clients`, `stats` and `purge`: what is in the store, which belongs to the running service.
+//! `clients`, `tokens`, `stats` and `purge`: what is in the store, which belongs to the running service.
 
 use std::net::SocketAddr;
 
@@ -28,6 +28,28 @@ pub(super) enum Clients {
         #[arg(allow_hyphen_values = true)]
         id: String,
     },
+}
+
+/// What to do with grants.
+#[derive(Debug, Subcommand)]
+pub(super) enum Tokens {
+    /// Show the living grants: who gave which client what, when, and when it was last used. `revoke` ends them.
+    List {
+        /// Only those of a user, by name or `sub`.
+        #[arg(long, value_name = "NAME", conflicts_with = "client", allow_hyphen_values = true)]
+        user: Option<String>,
+        /// Only those of a client.
+        #[arg(long, value_name = "ID", allow_hyphen_values = true)]
+        client: Option<String>,
+    },
+}
+
+/// Shows the grants that `order` asks for.
+pub(super) fn tokens(bound: SocketAddr, order: &Tokens) -> Result<Value, OperatorError> {
+    let Tokens::List { user, client } = order;
+    let filters = [("user", user), ("client_id", client)].into_iter();
+    let filters = filters.filter_map(|(name, value)| Some(format!("&{name}={}", encoded(value.as_deref()?))));
+    all(bound, "grants", &filters.collect::<String>())
 }
 
 /// Carries out `order` at the service whose internal port is bound to `bound`; gives what is printed.

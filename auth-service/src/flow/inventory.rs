@@ -3,10 +3,12 @@
 use super::Deps;
 use super::clients::{self, ClientError};
 use super::error::FlowError;
-use super::revoke::{Order, revoke};
+use super::revoke::{Order, revoke, subject};
 use crate::audit::{self, Event};
 use crate::domain::client::{Client, ClientId};
 use crate::domain::error::ErrorCode;
+use crate::domain::grant::FamilyId;
+use crate::store::{Grant, Part};
 
 /// What became of a client that an operator deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,4 +60,38 @@ pub async fn delete_client(deps: &Deps, id: &str) -> Result<Deletion, FlowError>
             Ok(Deletion::Done)
         }
     }
+}
+
+/// Whose grants an operator wants to see; everybody's without either.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Whose<'a> {
+    /// A user's, by their name or `sub`.
+    pub user: Option<&'a str>,
+    /// A client's.
+    pub client: Option<&'a str>,
+}
+
+/// The living grants after the family `after`; looks at `limit` of them.
+///
+/// # Errors
+/// `invalid_request` when there is no such user.
+pub async fn grants(
+    deps: &Deps,
+    whose: Whose<'_>,
+    after: Option<FamilyId>,
+    limit: usize,
+) -> Result<Part<Grant, FamilyId>, FlowError> {
+    let user = match whose.user {
+        None => None,
+        Some(name) => {
+            let unknown = FlowError::refused(ErrorCode::InvalidRequest, "there is no user with this name");
+            Some(subject(deps, name).await?.ok_or(unknown)?)
+        }
+    };
+    let mut part = deps.store.grants(after, limit, deps.now()).await?;
+    part.items.retain(|grant| {
+        user.as_ref().is_none_or(|user| *user == grant.access.subject)
+            && whose.client.is_none_or(|client| client == grant.access.client.as_str())
+    });
+    Ok(part)
 }

@@ -53,7 +53,7 @@ pub async fn revoke(deps: &Deps, order: Order<'_>) -> Result<Revocation, FlowErr
 }
 
 /// The user named `text`, or else the `sub` that it is. A `sub` is taken even when users cannot be looked up.
-async fn subject(deps: &Deps, text: &str) -> Result<Option<Subject>, Cause> {
+pub(super) async fn subject(deps: &Deps, text: &str) -> Result<Option<Subject>, Cause> {
     match (deps.identities.named(text).await, Subject::parse(text)) {
         (Ok(Some(user)), _) => Ok(Some(user.subject)),
         (Ok(None) | Err(_), Some(subject)) => Ok(Some(subject)),

@@ -15,10 +15,12 @@ use super::error::ApiError;
 use super::middleware::no_store;
 use crate::domain::client::{Client, ClientId};
 use crate::domain::error::{ErrorCode, Refusal};
+use crate::domain::grant::FamilyId;
 use crate::domain::parameters::Parameters;
 use crate::domain::redirect_uri::RedirectUri;
 use crate::flow::Deps;
-use crate::flow::inventory::{self, Deletion};
+use crate::flow::inventory::{self, Deletion, Whose};
+use crate::store::Grant;
 
 /// How much of a list one answer holds, and at most.
 const USUAL: usize = 100;
@@ -122,6 +124,36 @@ pub(super) async fn delete_client(
         Deletion::Done => (no_store(), Json(json!({ "deleted": id }))).into_response(),
         Deletion::Revoked => (no_store(), Json(json!({ "revoked": id }))).into_response(),
         Deletion::Unknown => no_such_client(),
+    })
+}
+
+/// `GET /internal/grants`: the living grants, of a `user` or `client_id`; `after`, `limit` and `next` are those of clients.
+pub(super) async fn grants(
+    State(deps): State<Arc<Deps>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let query = read(query, &["after", "limit", "user", "client_id"])?;
+    let get = |name| query.get(name).map_err(Refusal::from);
+    let after = match get("after")? {
+        Some(text) => Some(FamilyId::parse(text).ok_or(invalid("after is not the id of a grant"))?),
+        None => None,
+    };
+    let whose = Whose { user: get("user")?, client: get("client_id")? };
+    let part = inventory::grants(&deps, whose, after, limit(&query)?).await?;
+    let grants: Vec<_> = part.items.iter().map(described).collect();
+    Ok(listed(json!({ "grants": grants }), part.next.as_ref()))
+}
+
+fn described(grant: &Grant) -> serde_json::Value {
+    json!({
+        "family": grant.family.to_string(),
+        "sub": grant.access.subject.as_str(),
+        "client_id": grant.access.client.as_str(),
+        "server": grant.access.server.as_str(),
+        "scope": grant.access.scope.to_string(),
+        "issued_at": grant.issued_at.map(UnixTime::as_secs),
+        "used_at": grant.used_at.map(UnixTime::as_secs),
+        "expires_at": grant.expires_at.as_secs(),
     })
 }
 

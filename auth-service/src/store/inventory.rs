@@ -6,6 +6,7 @@ use gateway_core::time::UnixTime;
 
 use super::StoreError;
 use crate::domain::client::{Client, ClientId};
+use crate::domain::grant::{Access, FamilyId};
 
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,21 @@ pub struct Counts {
     pub revocations: u64,
 }
 
+/// A grant that a client lives on: a family of refresh tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Which.
+    pub family: FamilyId,
+    /// What was granted.
+    pub access: Access,
+    /// When its first token was issued; earlier versions did not write it down.
+    pub issued_at: Option<UnixTime>,
+    /// When its last access token was issued.
+    pub used_at: Option<UnixTime>,
+    /// When it ends unless it is used.
+    pub expires_at: UnixTime,
+}
+
 /// What is there. Lists are in an order of the store's own that never changes; what is there from the first part to the last
 /// is listed once.
 #[async_trait]
@@ -42,6 +58,14 @@ pub trait InventoryStore: Send + Sync {
         limit: usize,
         now: UnixTime,
     ) -> Result<Part<Client, ClientId>, StoreError>;
+
+    /// The grants after the family `after`, or from the first; looks at `limit` of them.
+    async fn grants(
+        &self,
+        after: Option<FamilyId>,
+        limit: usize,
+        now: UnixTime,
+    ) -> Result<Part<Grant, FamilyId>, StoreError>;
 
     /// How much there is of everything.
     async fn counts(&self) -> Result<Counts, StoreError>;

@@ -239,6 +239,8 @@ impl Recorded for StoredCode {
 pub(super) struct FamilyRecord {
     access: AccessRecord,
     current: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    opened_at: Option<UnixTime>,
     #[serde(default)]
     retired: Vec<(String, UnixTime)>,
     #[serde(default, skip_serializing_if = "TrailRecord::is_empty")]
@@ -250,6 +252,7 @@ pub(super) struct FamilyRecord {
 pub(super) struct Family {
     pub(super) access: Access,
     pub(super) current: Digest,
+    pub(super) opened_at: Option<UnixTime>,
     pub(super) retired: Vec<(Digest, UnixTime)>,
     pub(super) issued: Trail,
 }
@@ -261,6 +264,7 @@ impl Recorded for Family {
         FamilyRecord {
             access: self.access.record(),
             current: self.current.to_text(),
+            opened_at: self.opened_at,
             retired: self.retired.iter().map(|(digest, at)| (digest.to_text(), *at)).collect(),
             issued: TrailRecord::from(&self.issued),
         }
@@ -272,6 +276,7 @@ impl Recorded for Family {
         Ok(Self {
             access: Access::restore(record.access)?,
             current: Digest::from_text(&record.current).ok_or(BadRecord("current"))?,
+            opened_at: record.opened_at,
             retired: retired.ok_or(BadRecord("retired"))?,
             issued: record.issued.restore()?,
         })

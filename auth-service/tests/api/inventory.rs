@@ -83,6 +83,33 @@ async fn of_a_client_that_is_an_address_everything_is_revoked() {
 }
 
 #[tokio::test]
+async fn the_grants_of_everybody_a_user_or_a_client_are_listed() {
+    let app = TestApp::new();
+    let (client, ..) = connected(&app).await;
+    let (other, ..) = connected(&app).await;
+    let listed = async |query: &str| app.get_internal(&format!("/internal/grants?{query}")).await.json();
+    let of_one = listed(&format!("client_id={client}")).await["grants"].clone();
+    let mut expected = json!({ "sub": "local:a1", "client_id": client, "server": "time", "issued_at": NOW,
+        "used_at": NOW, "expires_at": NOW + 86_400 });
+    expected["family"] = of_one[0]["family"].clone();
+    expected["scope"] = of_one[0]["scope"].clone();
+    assert_eq!(of_one, json!([expected]));
+    for (query, count) in [("user=ada", 2), ("user=local:a1", 2), ("user=bob", 0), ("", 2)] {
+        assert_eq!(listed(query).await["grants"].as_array().unwrap().len(), count, "{query}");
+    }
+    let first = listed("limit=1").await;
+    let rest = listed(&format!("after={}", first["next"].as_str().unwrap())).await;
+    let both = [&first, &rest].map(|part| part["grants"][0]["client_id"].as_str().unwrap());
+    assert!(both.contains(&&*client) && both.contains(&&*other), "{both:?}");
+    for query in ["user=nobody", "after=x", "since=1"] {
+        assert_eq!(
+            app.get_internal(&format!("/internal/grants?{query}")).await.error(),
+            "400 invalid_request"
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_is_kept_is_counted_and_what_has_expired_is_purged_by_order() {
     let app = TestApp::new();
     let (client, ..) = connected(&app).await;
@@ -107,7 +134,7 @@ async fn j_07_no_answer_to_an_operator_holds_a_secret_or_its_digest() {
     let id = client["client_id"].as_str().unwrap();
     let (_, access, refresh_token) = connected(&app).await;
     let mut said = String::new();
-    for path in ["clients", &format!("clients/{id}"), "stats"] {
+    for path in ["clients", &format!("clients/{id}"), "stats", "grants"] {
         said += &app.get_internal(&format!("/internal/{path}")).await.body;
     }
     assert!(said.contains(id));

@@ -29,6 +29,8 @@ fn clients_are_listed_shown_and_deleted_while_the_service_runs() {
     assert_eq!(line(&ordered(&["stats"]))["clients"], 2);
     let address = "https://app.example:8443/a/client.json?x=%2F";
     assert_eq!(line(&ordered(&["clients", "delete", address])), json!({ "revoked": address }));
+    assert_eq!(line(&ordered(&["tokens", "list", "--user", "admin"])), json!({ "grants": [] }));
+    assert_eq!(line(&ordered(&["tokens", "list", "--client", address])), json!({ "grants": [] }));
     assert_eq!(line(&ordered(&["purge"])), json!({ "purged": 0 }));
     for command in ["show", "delete"] {
         let refused = ordered(&["clients", command, "-nobody/../stats"]);

@@ -3,10 +3,10 @@
 use auth_service::domain::client::{Client, ClientId};
 use auth_service::domain::grant::BrowserSignIn;
 use auth_service::domain::user::Subject;
-use auth_service::store::{Counts, Part, Store};
+use auth_service::store::{Counts, Grant, Part, Store};
 use gateway_core::time::UnixTime;
 
-use crate::fixtures::{LIFETIME, T0, at, client, digest, grant, open_family};
+use crate::fixtures::{LIFETIME, T0, access, at, client, digest, family, grant, open_family, rotation};
 use crate::revocations::user_cut;
 
 /// When everything has expired.
@@ -71,4 +71,34 @@ pub(crate) async fn what_is_there_is_counted(store: &dyn Store) {
     assert_eq!(store.counts().await.unwrap(), counts);
     store.purge(END).await.unwrap();
     assert_eq!(store.counts().await.unwrap(), Counts::default());
+}
+
+pub(crate) async fn a_grant_is_listed_while_it_lives_with_its_last_use(store: &dyn Store) {
+    store.purge(END).await.unwrap();
+    open_family(store, 90).await;
+    open_family(store, 91).await;
+    store.rotate_refresh(&rotation(91, "r1", "r2", at(500))).await.unwrap();
+    let listed = async |now| {
+        let (mut all, mut after): (Vec<Grant>, _) = (vec![], None);
+        loop {
+            let part = store.grants(after, 1, now).await.unwrap();
+            all.extend(part.items);
+            after = part.next;
+            if after.is_none() {
+                all.sort_by_key(|grant| grant.expires_at);
+                return all;
+            }
+        }
+    };
+    let grant = |number, used_at, expires_at| Grant {
+        family: family(number),
+        access: access(),
+        issued_at: Some(T0),
+        used_at: Some(used_at),
+        expires_at,
+    };
+    assert_eq!(listed(at(999)).await, [grant(90, T0, at(1000)), grant(91, at(500), at(1500))]);
+    assert_eq!(listed(at(1000)).await, [grant(91, at(500), at(1500))], "expired");
+    store.purge(END).await.unwrap();
+    assert_eq!(listed(T0).await, []);
 }

@@ -228,6 +228,7 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     revocations::c_01_c_21_with_a_grant_the_access_tokens_that_came_from_it_die(store.as_ref()).await;
     revocations::c_24_who_is_cut_off_has_nothing_left_to_go_on_with(store.as_ref()).await;
     inventory::clients_are_listed_once_however_large_the_parts(store.as_ref()).await;
+    inventory::a_grant_is_listed_while_it_lives_with_its_last_use(store.as_ref()).await;
     inventory::what_is_there_is_counted(store.as_ref()).await;
     clients::d_11_a_client_is_replaced_as_a_whole_by_who_has_its_token(store.as_ref()).await;
     clients::d_13_with_a_client_everything_of_it_goes(store.as_ref()).await;

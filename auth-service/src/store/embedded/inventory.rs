@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use gateway_core::time::UnixTime;
 use redb::{ReadTransaction, ReadableTableMetadata as _};
 
-use super::super::records::Recorded;
-use super::super::{Counts, InventoryStore, Part, StoreError};
+use super::super::records::{Family, Recorded};
+use super::super::{Counts, Grant, InventoryStore, Part, StoreError};
 use super::table::{self, Kind, Stored};
 use super::{EmbeddedStore, unavailable};
 use crate::domain::client::{Client, ClientId};
+use crate::domain::grant::FamilyId;
 
 /// A record and its key.
 type Seen<T> = (Vec<u8>, Stored<T>);
@@ -29,6 +30,32 @@ impl InventoryStore for EmbeddedStore {
             let next = seen.last().filter(|_| seen.len() == limit).map(|(_, last)| last.value.id.clone());
             let items = seen.into_iter().filter_map(|(_, stored)| stored.live(now)).collect();
             Ok(Part { items, next })
+        })
+        .await
+    }
+
+    async fn grants(
+        &self,
+        after: Option<FamilyId>,
+        limit: usize,
+        now: UnixTime,
+    ) -> Result<Part<Grant, FamilyId>, StoreError> {
+        self.read(move |transaction| {
+            let after = after.as_ref().map(|family| &family.as_bytes()[..]);
+            let seen = look::<Family>(transaction, Kind::Family, after, limit)?;
+            let is_full = seen.len() == limit;
+            let mut part = Part { items: vec![], next: None };
+            for (key, stored) in seen {
+                let key = key.try_into().map_err(|_| table::corrupt("a key is no family"))?;
+                let (family, expires_at) = (FamilyId::from_bytes(key), stored.expires_at);
+                part.next = is_full.then_some(family);
+                let Some(Family { access, opened_at: issued_at, issued, .. }) = stored.live(now) else {
+                    continue;
+                };
+                let used_at = issued.tokens.last().map(|token| token.issued_at);
+                part.items.push(Grant { family, access, issued_at, used_at, expires_at });
+            }
+            Ok(part)
         })
         .await
     }

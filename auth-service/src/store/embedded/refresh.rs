@@ -66,20 +66,21 @@ fn rotate(change: &Change, rotation: &Rotation) -> Result<Rotated, StoreError> {
     let Stored { value: family, expires_at } = stored;
     let is_young = |at: UnixTime| rotation.now.since(at) < rotation.grace;
     let mut retired: Vec<_> = family.retired.into_iter().filter(|(_, at)| is_young(*at)).collect();
+    let opened_at = family.opened_at;
     let mut issued = family.issued;
     issued.remember(rotation.issued, rotation.now);
     if family.current == rotation.presented {
         retired.push((rotation.presented, rotation.now));
         let forgotten = retired.len().saturating_sub(Rotation::MAX_RETIRED);
         retired.drain(..forgotten);
-        let next = Family { access: family.access, current: rotation.successor, retired, issued };
+        let next = Family { access: family.access, current: rotation.successor, opened_at, retired, issued };
         let stored = Stored { value: &next, expires_at: rotation.expires_at };
         table::write(change, Kind::Family, key, &stored)?;
         return Ok(Rotated::Fresh);
     }
     if let Some(position) = retired.iter().position(|(digest, _)| *digest == rotation.presented) {
         let behind = retired.len().saturating_sub(position);
-        let next = Family { access: family.access, current: family.current, retired, issued };
+        let next = Family { access: family.access, current: family.current, opened_at, retired, issued };
         table::write(change, Kind::Family, key, &Stored { value: &next, expires_at })?;
         return Ok(Rotated::Again { behind });
     }

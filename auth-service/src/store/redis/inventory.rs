@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use gateway_core::time::UnixTime;
 
-use super::super::{Counts, InventoryStore, Part, StoreError};
+use super::super::{Counts, Grant, InventoryStore, Part, StoreError};
 use super::reply::{corrupt, restore, time};
 use super::{Inner, RedisStore, clients, keys};
 use crate::domain::client::{Client, ClientId};
+use crate::domain::grant::FamilyId;
 
 #[async_trait]
 impl InventoryStore for RedisStore {
@@ -28,6 +29,36 @@ impl InventoryStore for RedisStore {
             }
         }
         Ok(Part { items, next })
+    }
+
+    async fn grants(
+        &self,
+        after: Option<FamilyId>,
+        limit: usize,
+        now: UnixTime,
+    ) -> Result<Part<Grant, FamilyId>, StoreError> {
+        let fields = ["record", "expires_at", "opened_at", "issued"];
+        let seen = self.inner.look(keys::FAMILY, after.map(keys::family), limit, fields).await?;
+        let is_full = seen.len() == limit;
+        let mut part = Part { items: vec![], next: None };
+        for (id, [record, expires_at, opened_at, issued]) in seen {
+            let family = FamilyId::parse(&id).ok_or_else(|| corrupt("a key is no family"))?;
+            part.next = is_full.then_some(family);
+            if record.is_empty() || now >= time(&expires_at)? {
+                continue;
+            }
+            // `jti,iat,exp` of each token, the last one last.
+            let used_at = issued.rsplit(' ').next().and_then(|token| token.split(',').nth(1));
+            let issued_at = Some(opened_at.as_str()).filter(|text| !text.is_empty());
+            part.items.push(Grant {
+                family,
+                access: restore(&record)?,
+                issued_at: issued_at.map(time).transpose()?,
+                used_at: used_at.map(time).transpose()?,
+                expires_at: time(&expires_at)?,
+            });
+        }
+        Ok(part)
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

@@ -19,7 +19,7 @@ if ARGV[5] then
   local family = family_key(code.family)
   redis.call('DEL', family)
   redis.call('HSET', family, 'record', code.access, 'user', code.user, 'client', code.client,
-    'expires_at', ARGV[6], 'current', ARGV[5], 'issued', issued)
+    'expires_at', ARGV[6], 'current', ARGV[5], 'issued', issued, 'opened_at', ARGV[1])
   keep(family, ARGV[6], code.user, code.client)
 elseif issued then
   redis.call('HSET', KEYS[1], 'issued', issued)

@@ -60,6 +60,17 @@ impl Fact {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Publication(BTreeSet<Fact>);
 
+/// Where it stands what a request asks for, as far as an operator wants to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// In its headers: the server refuses a message that differs from them, so they can be believed (H-03).
+    Headers,
+    /// In its message only. Else a client could do one thing and be logged with another.
+    Message,
+    /// Nowhere: nobody wants to know, or it carries no message.
+    Nowhere,
+}
+
 /// What is told of one request. A fact that is not known is not there; values are visible ASCII.
 pub type Told<'a> = Vec<(Fact, Cow<'a, str>)>;
 
@@ -76,18 +87,31 @@ impl Publication {
         self.0.is_empty()
     }
 
-    /// What can be told once a request is decided, by its headers.
+    /// Where it stands what `request` asks for.
+    #[must_use]
+    pub fn source(&self, policy: &Policy, request: &Request<'_>) -> Source {
+        let asks = self.0.contains(&Fact::Method) || self.0.contains(&Fact::Tool);
+        if !asks || request.method != b"POST" {
+            return Source::Nowhere;
+        }
+        let Access::Protected(resource) = policy.access(request.path) else { return Source::Message };
+        let mcp = request.mcp;
+        let is_modern = matches!(operation::of_headers(mcp.version, mcp.method, mcp.name), Ok(Some(_)));
+        let counts = resource.compares_headers && mcp.session.is_none() && is_modern;
+        if counts { Source::Headers } else { Source::Message }
+    }
+
+    /// What can be told once a request is decided; what it asks for only if that stands in its headers.
     #[must_use]
     pub fn of_request<'a>(
         &self,
         policy: &'a Policy,
         request: &Request<'a>,
-        outcome: &'static str,
-        admission: Option<&'a Admission>,
+        source: Source,
+        (outcome, admission): (&'static str, Option<&'a Admission>),
     ) -> Told<'a> {
         let identity = |header| admission.and_then(|admission| admission.header(header)).map(Cow::Borrowed);
         let mcp = request.mcp;
-        let headers_count = headers_count(policy, request);
         let value = |fact| match fact {
             Fact::Outcome => Some(Cow::Borrowed(outcome)),
             Fact::User => identity("x-user-id"),
@@ -95,7 +119,7 @@ impl Publication {
             Fact::Token => identity("x-token-id"),
             Fact::Server => Some(Cow::Borrowed(policy.server_at(request.path))),
             Fact::Era => Some(Cow::Borrowed(request.era())),
-            Fact::Method | Fact::Tool if !headers_count => None,
+            Fact::Method | Fact::Tool if source != Source::Headers => None,
             Fact::Method => mcp.method.and_then(|method| std::str::from_utf8(method).ok()).map(printed),
             Fact::Tool => match operation::of_headers(mcp.version, mcp.method, mcp.name) {
                 Ok(Some(Operation::CallTool(name))) => Some(printed(&name)),
@@ -103,13 +127,6 @@ impl Publication {
             },
         };
         self.0.iter().filter_map(|fact| Some((*fact, value(*fact)?))).collect()
-    }
-
-    /// Whether there is more to tell once the message is here: where the headers do not count, only it says what is asked.
-    #[must_use]
-    pub fn needs_message(&self, policy: &Policy, request: &Request<'_>) -> bool {
-        let asks = self.0.contains(&Fact::Method) || self.0.contains(&Fact::Tool);
-        asks && request.method == b"POST" && !headers_count(policy, request)
     }
 
     /// What a message tells; nothing if it is none.
@@ -128,15 +145,6 @@ impl Publication {
         let wanted = told.into_iter().filter(|(fact, _)| self.0.contains(fact));
         wanted.filter_map(|(fact, value)| Some((fact, value?))).collect()
     }
-}
-
-/// Whether the server refuses a message that differs from the `Mcp-*` headers, so that these can be believed (H-03): only
-/// then nobody can do one thing and be logged with another.
-fn headers_count(policy: &Policy, request: &Request<'_>) -> bool {
-    let Access::Protected(resource) = policy.access(request.path) else { return false };
-    let mcp = request.mcp;
-    let is_modern = matches!(operation::of_headers(mcp.version, mcp.method, mcp.name), Ok(Some(_)));
-    request.method == b"POST" && resource.compares_headers && mcp.session.is_none() && is_modern
 }
 
 /// A text of the client's as it may stand in a log.
@@ -191,9 +199,9 @@ mod tests {
         let policy = Policy::parse(policy.to_string().as_bytes()).unwrap();
         let post: [(&str, &[u8]); 2] = [(":method", b"POST"), (":path", b"/time/mcp")];
         let request = Request::read(post.into_iter().chain(headers.iter().copied())).unwrap();
-        let told = policy.publication.of_request(&policy, &request, "allowed", None);
-        let told = told.into_iter().map(|(_, value)| value.into_owned()).collect();
-        (told, policy.publication.needs_message(&policy, &request))
+        let source = policy.publication.source(&policy, &request);
+        let told = policy.publication.of_request(&policy, &request, source, ("allowed", None));
+        (told.into_iter().map(|(_, value)| value.into_owned()).collect(), source == Source::Message)
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gateway_core::gate::{Admission, Answer, Decision, Gate, Order, Passage};
 use gateway_core::parking::Parking;
 use gateway_core::policy::Policy;
-use gateway_core::publication::MAX_MESSAGE;
+use gateway_core::publication::{MAX_MESSAGE, Source};
 use gateway_core::reply::Reply;
 use gateway_core::request::Request;
 use gateway_core::signature::SignatureCheck;
@@ -189,7 +189,7 @@ impl Filter {
     /// The message of a request that has arrived whole, if it is needed to tell what is asked.
     fn message(&self, request: &Request<'_>, read: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Refused> {
         let policy = self.gate.policy();
-        if read.is_some() || !policy.publication.needs_message(policy, request) {
+        if read.is_some() || policy.publication.source(policy, request) != Source::Message {
             return Ok(read);
         }
         Ok(Some(host::request_body()?).filter(|body| body.len() <= MAX_MESSAGE))
@@ -216,8 +216,9 @@ impl Filter {
         if publication.is_empty() {
             return Ok(());
         }
-        host::publish(&publication.of_request(policy, request, outcome, admission))?;
-        if publication.needs_message(policy, request) {
+        let source = publication.source(policy, request);
+        host::publish(&publication.of_request(policy, request, source, (outcome, admission)))?;
+        if source == Source::Message {
             match message {
                 Some(message) => host::publish(&publication.of_message(message))?,
                 None => {

@@ -2,19 +2,24 @@
 
 mod document;
 mod program;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use service_kit::settings::{Reader, Strings};
 
 use document::Entry;
 
-/// The servers of one `mcp.json`, by name.
+/// The servers of one `mcp.json`, by name; or the one server that a command line names.
 #[derive(Debug, Clone, Default)]
-pub struct Servers(BTreeMap<String, Arc<Launch>>);
+pub struct Servers {
+    by_name: BTreeMap<String, Arc<Launch>>,
+    /// The one that is served at `/mcp` too.
+    alone: Option<Arc<Launch>>,
+}
 
 /// The name of a server: `[a-z0-9][a-z0-9_-]{0,63}`, because it is part of URLs, scopes and tool names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,9 +44,10 @@ pub struct Launch {
 const INHERITED: [&str; 7] = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "USER"];
 
 impl Servers {
-    /// Reads the file at `path`. `None` when something is wrong; `reader` then holds every mistake in it.
-    pub fn load<S: Strings>(path: &Path, environment: &S, reader: &mut Reader<'_, S>) -> Option<Self> {
-        let text = match std::fs::read_to_string(path) {
+    /// Reads the file that `MCP_CONFIG` names. `None` when something is wrong; `reader` then holds every mistake in it.
+    pub fn read<S: Strings>(environment: &S, reader: &mut Reader<'_, S>) -> Option<Self> {
+        let path: PathBuf = reader.or("MCP_CONFIG", PathBuf::from("mcp.json"), "a file such as mcp.json");
+        let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) => {
                 reader.mistake("MCP_CONFIG", format!("cannot read {}: {error}", path.display()));
@@ -74,26 +80,55 @@ impl Servers {
                 None
             });
             let launch = parsed.zip(entry).and_then(|(parsed, entry)| {
-                Launch::resolve(parsed, entry, environment)
-                    .map_err(|error| mistakes.push(format!("{place}{error}")))
+                variables::fill(entry, environment)
+                    .and_then(|entry| {
+                        Launch::resolve(parsed, entry, environment).map_err(|error| vec![error])
+                    })
+                    .map_err(|errors| mistakes.extend(errors.iter().map(|error| format!("{place}{error}"))))
                     .ok()
             });
             if let Some(launch) = launch {
                 servers.insert(name, Arc::new(launch));
             }
         }
-        if mistakes.is_empty() { Ok(Self(servers)) } else { Err(mistakes) }
+        if mistakes.is_empty() { Ok(Self { by_name: servers, alone: None }) } else { Err(mistakes) }
+    }
+
+    /// The one server that `words`, a program and its arguments, start; `environment` is added to what every server sees.
+    ///
+    /// # Errors
+    /// What is wrong, in one sentence.
+    pub fn alone<S: Strings>(
+        name: ServerName,
+        words: &[String],
+        environment: BTreeMap<String, String>,
+        strings: &S,
+    ) -> Result<Self, String> {
+        let (command, arguments) = words.split_first().ok_or("expected the program to start")?;
+        let (command, arguments) = (command.clone(), arguments.to_vec());
+        let launch =
+            Launch::resolve(name, Entry { command, arguments, environment, directory: None }, strings)
+                .map_err(|error| error.trim_start_matches(['.', ' ']).to_owned())?;
+        let launch = Arc::new(launch);
+        let by_name = BTreeMap::from([(launch.name.to_string(), Arc::clone(&launch))]);
+        Ok(Self { by_name, alone: Some(launch) })
+    }
+
+    /// The server at `/mcp`, when there is one alone.
+    #[must_use]
+    pub const fn at_root(&self) -> Option<&Arc<Launch>> {
+        self.alone.as_ref()
     }
 
     /// The server that is called `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<Launch>> {
-        self.0.get(name)
+        self.by_name.get(name)
     }
 
     /// The names of all servers, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.by_name.keys().map(String::as_str)
     }
 }
 

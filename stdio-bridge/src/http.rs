@@ -22,12 +22,15 @@ use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, StatusCode};
 
 use crate::app::Bridge;
+use crate::config::Launch;
 pub(crate) use proof::Journal;
 use refusal::Refusal;
 
 /// All routes. A path with and without a slash at its end is the same: clients do not follow redirects here.
 pub(crate) fn router(bridge: Arc<Bridge>) -> Router {
     let mcp = Router::new()
+        .route("/mcp", any(mcp_at_root))
+        .route("/mcp/", any(mcp_at_root))
         .route("/{server}/mcp", any(mcp))
         .route("/{server}/mcp/", any(mcp))
         .fallback(not_found)
@@ -41,17 +44,25 @@ pub(crate) fn router(bridge: Arc<Bridge>) -> Router {
 }
 
 async fn mcp(State(bridge): State<Arc<Bridge>>, Path(server): Path<String>, request: Request) -> Response {
-    let Some(launch) = bridge.servers.get(&server) else {
+    serve(&bridge, bridge.servers.get(&server), request).await
+}
+
+async fn mcp_at_root(State(bridge): State<Arc<Bridge>>, request: Request) -> Response {
+    serve(&bridge, bridge.servers.at_root(), request).await
+}
+
+async fn serve(bridge: &Arc<Bridge>, launch: Option<&Arc<Launch>>, request: Request) -> Response {
+    let Some(launch) = launch else {
         return Refusal::unknown_server().into_response();
     };
     let answered = match *request.method() {
-        Method::POST => post::post(&bridge, launch, request).await,
-        Method::GET => get::get(&bridge, launch, request.headers()).await,
-        Method::DELETE => delete::delete(&bridge, launch, request.headers()),
+        Method::POST => post::post(bridge, launch, request).await,
+        Method::GET => get::get(bridge, launch, request.headers()).await,
+        Method::DELETE => delete::delete(bridge, launch, request.headers()),
         _ => Err(Refusal::method_not_allowed("GET, POST, DELETE")),
     };
     answered.unwrap_or_else(|refusal| {
-        tracing::debug!(server, status = refusal.status().as_u16(), "refused: {refusal}");
+        tracing::debug!(server = %launch.name, status = refusal.status().as_u16(), "refused: {refusal}");
         refusal.into_response()
     })
 }

@@ -1,4 +1,5 @@
-//! Serves MCP servers that speak stdio as Streamable HTTP: each entry of `mcp.json` at `/{name}/mcp`.
+//! Serves MCP servers that speak stdio as Streamable HTTP: each entry of `mcp.json` at `/{name}/mcp`, or the one server of a
+//! command line at `/mcp`.
 //!
 //! # Theory of operation
 //!
@@ -15,6 +16,7 @@
 //! proof (`x-edge-assertion`).
 
 pub mod app;
+pub mod cli;
 pub mod config;
 mod http;
 pub mod process;

@@ -1,8 +1,7 @@
 //! The settings of the bridge, read once from the environment.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,6 +10,9 @@ use service_kit::public_url::PublicUrl;
 use service_kit::settings::{Reader, Strings};
 
 use crate::config::Servers;
+
+/// Where the bridge listens when nobody says otherwise: what it serves has no protection of its own.
+pub(crate) const DEFAULT_BIND: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 3000));
 
 /// Everything the bridge has to know before it binds its port.
 #[derive(Debug, Clone)]
@@ -21,7 +23,7 @@ pub struct Settings {
     pub access: AccessSettings,
     /// How much of everything there may be.
     pub limits: Limits,
-    /// The servers of `MCP_CONFIG`.
+    /// What is served.
     pub servers: Servers,
 }
 
@@ -111,18 +113,12 @@ impl FromStr for Origin {
 }
 
 impl Settings {
-    /// Reads all settings and `mcp.json`. `None` when one is wrong; `reader` then holds every mistake.
-    pub fn read<S: Strings>(environment: &S, reader: &mut Reader<'_, S>) -> Option<Self> {
-        let bind = reader.or(
-            "BRIDGE_BIND",
-            SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)),
-            "an address and port such as 127.0.0.1:3000",
-        );
+    /// Reads all settings but the `servers`. Is only to be used when `reader` has seen no mistake.
+    pub fn read<S: Strings>(reader: &mut Reader<'_, S>, servers: Servers) -> Self {
+        let bind = reader.or("BRIDGE_BIND", DEFAULT_BIND, "an address and port such as 127.0.0.1:3000");
         let access = AccessSettings::read(reader);
         let limits = Limits::read(reader);
-        let path: PathBuf = reader.or("MCP_CONFIG", PathBuf::from("mcp.json"), "a file such as mcp.json");
-        let servers = Servers::load(&path, environment, reader);
-        Some(Self { bind, access, limits, servers: servers? })
+        Self { bind, access, limits, servers }
     }
 }
 
@@ -214,7 +210,8 @@ mod tests {
         let map: BTreeMap<String, String> =
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let mut reader = Reader::new(&map);
-        assert!(Settings::read(&map, &mut reader).is_none());
+        let servers = Servers::read(&map, &mut reader).unwrap_or_default();
+        Settings::read(&mut reader, servers);
         reader.finish().unwrap_err().to_string()
     }
 

@@ -35,7 +35,8 @@ pub fn repository() -> PathBuf {
 }
 
 /// The folder of the compiled programs: two above the test that runs.
-pub(crate) fn bin_dir() -> PathBuf {
+#[must_use]
+pub fn bin_dir() -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a path");
     test.ancestors().nth(2).expect("target/debug/deps/test").to_owned()
 }

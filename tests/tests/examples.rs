@@ -15,6 +15,8 @@ mod decision;
 mod mistakes;
 #[path = "examples/running.rs"]
 mod running;
+#[path = "examples/servers.rs"]
+mod servers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -92,17 +94,22 @@ impl Shown {
     }
 }
 
-/// Which of these configurations the schema allows.
+/// Which of these configurations of the filter its schema allows.
 async fn allowed_by_schema(configurations: &[Value]) -> Vec<bool> {
+    allowed_by("envoy/filter-config.schema.json", configurations).await
+}
+
+/// Which of these documents the schema in `file` allows.
+async fn allowed_by(file: &str, documents: &[Value]) -> Vec<bool> {
     const SCRIPT: &str = "import json, sys, jsonschema\n\
         schema = json.load(open(sys.argv[1]))\n\
         validator = jsonschema.Draft202012Validator\n\
         validator.check_schema(schema)\n\
         print(json.dumps([validator(schema).is_valid(one) for one in json.load(sys.stdin)]))";
     let mut python = Command::new(repository().join(".tools/python/bin/python"));
-    python.args(["-c", SCRIPT]).arg(repository().join("envoy/filter-config.schema.json"));
+    python.args(["-c", SCRIPT]).arg(repository().join(file));
     let mut python = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    python.stdin.take().unwrap().write_all(json!(configurations).to_string().as_bytes()).await.unwrap();
+    python.stdin.take().unwrap().write_all(json!(documents).to_string().as_bytes()).await.unwrap();
     let output = python.wait_with_output().await.unwrap();
     serde_json::from_slice(&output.stdout).expect("a verdict on each")
 }

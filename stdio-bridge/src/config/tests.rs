@@ -1,5 +1,7 @@
 //! What an `mcp.json` may say, and what is said about one that is wrong.
 
+use std::path::Path;
+
 use super::*;
 
 fn environment() -> BTreeMap<String, String> {
@@ -60,10 +62,44 @@ fn every_mistake_has_its_place_and_all_are_told() {
 }
 
 #[test]
+fn h_82_variables_are_filled_in_wherever_a_server_sees_them_and_all_that_are_missing_are_told() {
+    let text = r#"{"mcpServers":{"a":{"command":"${SHELL_NAME:-sh}","args":["--key=${SECRET}"],"env":{"T":"${SECRET}"},"cwd":"${HOME_OF:-/}"}}}"#;
+    let servers = Servers::parse(text, &environment()).unwrap();
+    let launch = servers.get("a").unwrap();
+    assert_eq!(launch.arguments, ["--key=s"]);
+    assert_eq!(launch.environment.get("T").map(String::as_str), Some("s"));
+    assert_eq!(launch.directory.as_deref(), Some(Path::new("/")));
+
+    let text = r#"{"mcpServers":{"a":{"command":"sh","args":["x","${ONE}"],"env":{"T":"${TWO}","U":"${"}}}}"#;
+    let told = mistakes(text).join("\n");
+    for part in [
+        "mcpServers.a.args[1]: the variable ONE is not set; set it, or give a default with ${ONE:-…}",
+        "mcpServers.a.env.T: the variable TWO is not set",
+        "mcpServers.a.env.U: expected ${NAME} or ${NAME:-default}",
+    ] {
+        assert!(told.contains(part), "\"{part}\" is missing in:\n{told}");
+    }
+}
+
+#[test]
 fn a_file_without_servers_says_what_is_expected() {
     assert!(mistakes("{}").join("").contains("mcpServers: expected an object"));
     assert!(mistakes("[]").join("").contains("expected {\"mcpServers\""));
     assert!(mistakes("").join("").contains("expected {\"mcpServers\""));
+}
+
+#[test]
+fn a_command_line_starts_one_server_whose_flags_are_its_own() {
+    let words = ["sh", "-c", "echo ${HOME}", "--port", "1"].map(str::to_owned);
+    let name = ServerName::parse("only").unwrap();
+    let extra = BTreeMap::from([("KEY".to_owned(), "k".to_owned())]);
+    let servers = Servers::alone(name.clone(), &words, extra, &environment()).unwrap();
+    let launch = servers.at_root().unwrap();
+    assert_eq!(launch.arguments, words[1..], "a shell has replaced what it wanted to replace");
+    assert_eq!(launch.environment.get("KEY").map(String::as_str), Some("k"));
+    assert!(servers.get("only").is_some());
+    let error = Servers::alone(name, &["no-such".to_owned()], BTreeMap::new(), &environment()).unwrap_err();
+    assert!(error.starts_with("command: there is no program \"no-such\""), "{error}");
 }
 
 #[test]

@@ -9,6 +9,8 @@
 #[cfg(test)]
 mod children;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod floods;
 #[cfg(test)]
 mod harness;

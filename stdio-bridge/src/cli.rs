@@ -17,10 +17,14 @@ use service_kit::telemetry::LogSettings;
 use url::Url;
 
 use crate::config::{ServerName, Servers};
+use crate::confine;
 use crate::serve::serve;
 use crate::settings::{DEFAULT_BIND, Settings};
 
 const NAME: &str = "stdio-bridge";
+
+/// What shells say of a program that is there but cannot be run.
+const CANNOT_RUN: u8 = 126;
 
 /// Serves MCP servers that speak stdio as Streamable HTTP. Settings come from the environment (see .env.example); a flag is
 /// stronger than the setting it stands for.
@@ -33,6 +37,15 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Task(Task),
+    /// Take rights away from this process, then become a server: how `serve` starts servers that have a sandbox.
+    #[command(hide = true)]
+    Confine(Confine),
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
     /// Serve each entry of mcp.json at /{name}/mcp.
     Serve(Serve),
     /// Serve one MCP server at /mcp: `stdio-bridge run -- npx -y @modelcontextprotocol/server-everything`. What follows the
@@ -75,6 +88,14 @@ struct Check {
     /// Seconds until it has failed.
     #[arg(long, value_name = "SECONDS", default_value = "10")]
     timeout: NonZeroU64,
+}
+
+#[derive(Debug, Args)]
+struct Confine {
+    sandbox: String,
+    program: PathBuf,
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -131,17 +152,34 @@ impl Flags {
 }
 
 /// Carries out a command line.
-pub async fn run(cli: Cli) -> ExitCode {
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
-        Command::Serve(command) => {
+        // Before there is a second thread: a process of many cannot enter namespaces.
+        Command::Confine(Confine { sandbox, program, arguments }) => {
+            match confine::become_server(&sandbox, &program, &arguments) {
+                Ok(never) => match never {},
+                Err(error) => fail(NAME, CANNOT_RUN, &error),
+            }
+        }
+        Command::Task(task) => match tokio::runtime::Runtime::new() {
+            Ok(runtime) => runtime.block_on(carry_out(task)),
+            Err(error) => fail(NAME, EXIT_UNAVAILABLE, &format!("cannot start: {error}")),
+        },
+    }
+}
+
+async fn carry_out(task: Task) -> ExitCode {
+    match task {
+        Task::Serve(command) => {
             let strings = command.flags.settings(command.config.as_deref());
             start(&strings, Servers::read).await
         }
-        Command::Run(command) => {
+        Task::Run(command) => {
             let strings = command.flags.settings(None);
             start(&strings, |strings, reader| reader.keep("run", command.servers(strings))).await
         }
-        Command::Check(command) => {
+        Task::Check(command) => {
             let limit = Duration::from_secs(command.timeout.get());
             let token = ProcessEnv.get("MCP_CLIENT_ACCESS_TOKEN");
             match check::check(&command.url, token.as_deref(), limit).await {

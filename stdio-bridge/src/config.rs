@@ -2,6 +2,7 @@
 
 mod document;
 mod program;
+mod sandbox;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use service_kit::settings::{Reader, Strings};
 
 use document::Entry;
+pub use sandbox::Sandbox;
 
 /// The servers of one `mcp.json`, by name; or the one server that a command line names.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +40,8 @@ pub struct Launch {
     pub environment: BTreeMap<String, String>,
     /// Its working directory; the bridge's when absent.
     pub directory: Option<PathBuf>,
+    /// What is taken away from it before it starts.
+    pub sandbox: Option<Sandbox>,
 }
 
 /// What a child sees of the bridge's own environment. Secrets of the bridge and loader variables are not in it.
@@ -107,7 +111,7 @@ impl Servers {
         let (command, arguments) = words.split_first().ok_or("expected the program to start")?;
         let (command, arguments) = (command.clone(), arguments.to_vec());
         let launch =
-            Launch::resolve(name, Entry { command, arguments, environment, directory: None }, strings)
+            Launch::resolve(name, Entry { command, arguments, environment, ..Entry::default() }, strings)
                 .map_err(|error| error.trim_start_matches(['.', ' ']).to_owned())?;
         let launch = Arc::new(launch);
         let by_name = BTreeMap::from([(launch.name.to_string(), Arc::clone(&launch))]);
@@ -167,7 +171,7 @@ impl Launch {
         if let Some(missing) = directory.as_ref().filter(|directory| !directory.is_dir()) {
             return Err(format!(".cwd: {} is not a directory", missing.display()));
         }
-        Ok(Self { name, program, arguments: entry.arguments, environment, directory })
+        Ok(Self { name, program, arguments: entry.arguments, environment, directory, sandbox: entry.sandbox })
     }
 }
 

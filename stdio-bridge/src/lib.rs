@@ -18,6 +18,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod confine;
 mod http;
 pub mod process;
 pub mod serve;

@@ -6,6 +6,8 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::Sandbox;
+
 /// One entry of `mcpServers` whose members have the right types.
 #[derive(Debug, Default)]
 pub(super) struct Entry {
@@ -13,6 +15,7 @@ pub(super) struct Entry {
     pub(super) arguments: Vec<String>,
     pub(super) environment: BTreeMap<String, String>,
     pub(super) directory: Option<String>,
+    pub(super) sandbox: Option<Sandbox>,
 }
 
 /// The entries of the file by name; `None` for those that are wrong.
@@ -40,7 +43,7 @@ pub(super) fn read(text: &str, mistakes: &mut Vec<String>) -> Vec<(String, Optio
     entries
 }
 
-const MEMBERS: [&str; 5] = ["command", "args", "env", "cwd", "type"];
+const MEMBERS: [&str; 6] = ["command", "args", "env", "cwd", "sandbox", "type"];
 
 fn servers(value: &RawValue, mistakes: &mut Vec<String>) -> Vec<(String, Option<Entry>)> {
     let Some(servers) =
@@ -94,6 +97,7 @@ fn member(entry: &mut Entry, place: &str, (key, value): (&str, &RawValue), mista
         "args" => entry.arguments = typed(&place, value, "a list of strings", mistakes).unwrap_or_default(),
         "env" => entry.environment = environment(&place, value, mistakes),
         "cwd" => entry.directory = string(&place, value, mistakes),
+        "sandbox" => entry.sandbox = sandbox(&place, value, mistakes),
         _ => {
             if value.get() != "\"stdio\"" {
                 mistakes.push(format!("{place}: expected \"stdio\"; remote servers are not served yet"));
@@ -122,6 +126,16 @@ fn environment(place: &str, value: &RawValue, mistakes: &mut Vec<String>) -> BTr
         }
     }
     variables
+}
+
+fn sandbox(place: &str, value: &RawValue, mistakes: &mut Vec<String>) -> Option<Sandbox> {
+    match serde_json::from_str::<Sandbox>(value.get()) {
+        Ok(sandbox) => Some(sandbox),
+        Err(error) => {
+            mistakes.push(format!("{place}: {error}"));
+            None
+        }
+    }
 }
 
 fn unexpected(known: bool, members: &[&str], key: &str) -> String {

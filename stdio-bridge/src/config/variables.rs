@@ -40,6 +40,14 @@ pub(super) fn fill<S: Strings>(mut entry: Entry, strings: &S) -> Result<Entry, V
     if let Some(directory) = &mut entry.directory {
         fill("cwd".to_owned(), directory);
     }
+    let sandbox = entry.sandbox.iter_mut();
+    for (name, paths) in
+        sandbox.flat_map(|sandbox| [("read", &mut sandbox.read), ("write", &mut sandbox.write)])
+    {
+        for (index, path) in paths.iter_mut().flatten().enumerate() {
+            fill(format!("sandbox.{name}[{index}]"), path);
+        }
+    }
     if mistakes.is_empty() { Ok(entry) } else { Err(mistakes) }
 }
 

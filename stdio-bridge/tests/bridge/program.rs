@@ -55,6 +55,30 @@ async fn i18_sigterm_ends_it_with_exit_code_0() {
 }
 
 #[tokio::test]
+async fn i19_a_server_with_a_sandbox_is_served_and_sees_only_what_is_open() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("secret"), "canary").unwrap();
+    let fixture = env!("CARGO_BIN_EXE_fixture-server");
+    let script = format!("cat {}/secret >&2; exec {fixture}", directory.path().display());
+    let sandbox = r#"{"read":["${FIXTURE}"],"network":false}"#;
+    let entry = format!(r#"{{"command":"sh","args":["-c","{script}"],"sandbox":{sandbox}}}"#);
+    let mut command = program(directory.path(), &format!(r#"{{"mcpServers":{{"fixture":{entry}}}}}"#));
+    let mut child = command.env("FIXTURE", fixture).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("serving") {
+        assert!(log.read_line(&mut text).await.unwrap() > 0, "{text}");
+    }
+    let address = text.split("address=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let request = reqwest::Client::new().post(format!("http://{address}/fixture/mcp"));
+    let request = request.header("accept", BOTH).header("content-type", "application/json");
+    assert_eq!(request.body(initialize(1).to_string()).send().await.unwrap().status(), 200);
+    kill(Pid::from_raw(child.id().unwrap().cast_signed()), Signal::SIGTERM).unwrap();
+    timeout(PATIENCE, log.read_to_string(&mut text)).await.unwrap().unwrap();
+    assert!(text.contains("Permission denied") && !text.contains("canary"), "{text}");
+}
+
+#[tokio::test]
 async fn i18_a_second_signal_ends_it_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let mut child = program(directory.path(), &fixture("\"--stubborn\"")).spawn().unwrap();

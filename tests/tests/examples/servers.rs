@@ -35,6 +35,10 @@ async fn the_bridge_and_the_schema_refuse_the_same_mistakes() {
         with(
             &json!({ "type": "stdio", "command": "${X:-sh}", "args": ["$${a}", ""], "env": { "A": "" }, "cwd": "/" }),
         ),
+        with(
+            &json!({ "command": "sh", "sandbox": { "read": ["${X:-/}"], "write": [], "network": false, "memory_mib": 512,
+            "open_files": 64, "processes": 8, "cpu_seconds": 60, "user": 65534 } }),
+        ),
     ];
     let bad = [
         json!([]),
@@ -51,6 +55,10 @@ async fn the_bridge_and_the_schema_refuse_the_same_mistakes() {
         with(&json!({ "command": "sh", "cwd": 1 })),
         with(&json!({ "command": "sh", "type": "sse" })),
         with(&json!({ "command": "sh", "shell": true })),
+        with(&json!({ "command": "sh", "sandbox": { "files": ["/"] } })),
+        with(&json!({ "command": "sh", "sandbox": { "open_files": 0 } })),
+        with(&json!({ "command": "sh", "sandbox": { "read": "/" } })),
+        with(&json!({ "command": "sh", "sandbox": true })),
     ];
     let folder = tempfile::tempdir().unwrap();
     let verdicts = allowed_by(SCHEMA, &[&good[..], &bad[..]].concat()).await;
@@ -70,6 +78,9 @@ async fn every_mcp_json_that_is_shown_is_described() {
         .filter(|block: &Value| block.pointer("/mcpServers/notes").is_some())
         .collect();
     assert_eq!(shown.len(), 1, "the README shows one");
+    shown.extend(
+        json_blocks(&read("docs/servers.md")).iter().map(|block| serde_json::from_str(block).unwrap()),
+    );
     shown.push(serde_json::from_str(&read("mcp.json")).unwrap());
-    assert_eq!(allowed_by(SCHEMA, &shown).await, [true, true]);
+    assert_eq!(allowed_by(SCHEMA, &shown).await, [true, true, true]);
 }

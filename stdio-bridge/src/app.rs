@@ -60,6 +60,19 @@ impl Bridge {
         self.supervisor.tracker.wait().await;
     }
 
+    /// Adopts and reaps what servers leave behind, for ever. It concerns the whole process, so the program calls it.
+    ///
+    /// # Errors
+    /// When the operating system does not let this process adopt.
+    pub async fn reap(&self) -> std::io::Result<()> {
+        self.supervisor.reap().await
+    }
+
+    /// Kills what servers have left behind. To be called after [`Bridge::stop`], by a program that has no other children.
+    pub async fn end_orphans(&self) {
+        self.supervisor.end_orphans().await;
+    }
+
     /// Kills all children now.
     pub fn kill(&self) {
         self.supervisor.stop.cancel();

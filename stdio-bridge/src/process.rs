@@ -4,6 +4,7 @@ mod actor;
 mod failure;
 mod group;
 mod line;
+mod orphans;
 mod spawn;
 mod stderr;
 mod stdin;
@@ -15,6 +16,7 @@ mod switchboard;
 use std::sync::Arc;
 
 use mcp_protocol::jsonrpc::Id;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,6 +26,7 @@ use crate::settings::Limits;
 
 pub use failure::Failure;
 pub use line::Line;
+use orphans::Orphans;
 pub use stream::{Deliveries, Delivery};
 
 /// A handle on one running child. When the last handle is dropped, the child is stopped.
@@ -50,6 +53,27 @@ pub struct Supervisor {
     pub stop: CancellationToken,
     /// Children shall be killed now.
     pub kill: CancellationToken,
+    orphans: Orphans,
+}
+
+impl Supervisor {
+    /// Reaps what servers have left behind and this process has adopted, whenever something ends; for ever.
+    ///
+    /// # Errors
+    /// When the operating system does not let this process adopt, or does not tell when something ends.
+    pub async fn reap(&self) -> std::io::Result<()> {
+        orphans::adopt()?;
+        let mut ended = signal(SignalKind::child())?;
+        loop {
+            ended.recv().await;
+            self.orphans.reap();
+        }
+    }
+
+    /// Ends everything that servers have left behind.
+    pub async fn end_orphans(&self) {
+        self.orphans.end(None).await;
+    }
 }
 
 /// A request on its way to a child.
@@ -93,7 +117,7 @@ impl Process {
     /// # Errors
     /// When the operating system refuses (no such program, too many processes).
     pub fn start(launch: &Arc<Launch>, limits: &Limits, supervisor: &Supervisor) -> Result<Self, StartError> {
-        let spawned = spawn::spawn(launch)?;
+        let spawned = spawn::spawn(launch, &supervisor.orphans)?;
         let (commands, inbox) = mpsc::channel(COMMAND_QUEUE);
         let lifetime = Lifetime {
             stop: supervisor.stop.child_token(),

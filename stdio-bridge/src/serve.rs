@@ -66,6 +66,14 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
         tracing::info!(keys = keys.join(" "), "requests have to prove that they passed the edge");
     }
 
+    let reaper = tokio::spawn({
+        let bridge = Arc::clone(&bridge);
+        async move {
+            if let Err(error) = bridge.reap().await {
+                tracing::warn!(%error, "what servers leave behind is not looked after");
+            }
+        }
+    });
     let draining = CancellationToken::new();
     let server = axum::serve(listener.tap_io(prepare), bridge.router())
         .with_graceful_shutdown(draining.clone().cancelled_owned());
@@ -83,6 +91,8 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
             bridge.stop().await;
         }
     }
+    reaper.abort();
+    bridge.end_orphans().await;
     if timeout(LAST_ANSWERS, server).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }

@@ -2,28 +2,35 @@
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+
+use super::orphans::{Mark, Own};
 
 /// The process group of a child, killed when this is dropped, so that nothing a child started outlives it.
-/// (What moved to a session of its own with `setsid` has left the group; only a container's end reaches that.)
 #[derive(Debug)]
-pub(super) struct Group(Pid);
+pub(super) struct Group {
+    leader: Own,
+    mark: Mark,
+}
 
 impl Group {
-    /// The group whose leader has the process id `leader`; `None` for a number that is no process id.
-    pub(super) fn of(leader: u32) -> Option<Self> {
-        let pid = i32::try_from(leader).ok().filter(|pid| *pid > 1)?;
-        Some(Self(Pid::from_raw(pid)))
+    /// The group whose leader is `leader`; what leaves it, with `setsid` or as a daemon, carries `mark` along.
+    pub(super) const fn of(leader: Own, mark: Mark) -> Self {
+        Self { leader, mark }
     }
 
     /// Sends `signal` to every process of the group. A group that has ended is fine.
     pub(super) fn signal(&self, signal: Signal) {
-        match killpg(self.0, signal) {
+        match killpg(self.leader.pid(), signal) {
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(error) => {
-                tracing::warn!(pid = self.0.as_raw(), %signal, %error, "cannot signal a process group");
+                tracing::warn!(pid = %self.leader.pid(), %signal, %error, "cannot signal a process group");
             }
         }
+    }
+
+    /// Kills what has left the group. To be called when its leader has ended.
+    pub(super) async fn end_strays(&self) {
+        self.leader.orphans().end(Some(&self.mark)).await;
     }
 }
 

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 use super::group::Group;
+use super::orphans::{Mark, Orphans};
 use crate::config::Launch;
 
 /// A child that runs, with its pipes and its process group.
@@ -20,7 +21,7 @@ pub(super) struct Spawned {
 
 /// Starts the program of `launch`: no shell, nothing in its environment but what `launch` lists, in a process
 /// group of its own (so that a signal to the bridge's terminal does not reach it, and ours reaches its children).
-pub(super) fn spawn(launch: &Launch) -> io::Result<Spawned> {
+pub(super) fn spawn(launch: &Launch, orphans: &Orphans) -> io::Result<Spawned> {
     let mut command = program_of(launch)?;
     command.env_clear().envs(&launch.environment);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -28,8 +29,9 @@ pub(super) fn spawn(launch: &Launch) -> io::Result<Spawned> {
     if let Some(directory) = &launch.directory {
         command.current_dir(directory);
     }
-    let mut child = command.spawn()?;
-    let group = child.id().and_then(Group::of).ok_or_else(no_pipe)?;
+    let mark = Mark::fresh();
+    let (mut child, own) = orphans.spawn(&mut command, &mark)?;
+    let group = Group::of(own, mark);
     let stdin = child.stdin.take().ok_or_else(no_pipe)?;
     let stdout = child.stdout.take().ok_or_else(no_pipe)?;
     let stderr = child.stderr.take().ok_or_else(no_pipe)?;
@@ -50,5 +52,5 @@ fn program_of(launch: &Launch) -> io::Result<Command> {
 }
 
 fn no_pipe() -> io::Error {
-    io::Error::other("the child has no process id or no pipes")
+    io::Error::other("the child has no pipes")
 }

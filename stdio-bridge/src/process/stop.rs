@@ -31,10 +31,12 @@ pub(super) async fn stop<R: AsyncRead + Unpin>(
     }
     // Also after a good exit: what the child has started may still run.
     group.signal(Signal::SIGKILL);
-    match status {
+    let status = match status {
         Some(status) => Some(status),
         None => child.wait().await.ok(),
-    }
+    };
+    group.end_strays().await;
+    status
 }
 
 /// Its output is read meanwhile, so that a child that still writes can come to its end.

@@ -8,7 +8,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::harness::{BOTH, PATIENCE, initialize};
+use serde_json::json;
+
+use crate::harness::{BOTH, PATIENCE, eventually, initialize, runs};
 
 fn program(directory: &std::path::Path, mcp_json: &str) -> Command {
     std::fs::write(directory.join("mcp.json"), mcp_json).unwrap();
@@ -140,4 +142,65 @@ async fn h47_bodies_are_never_logged() {
     child.wait().await.unwrap();
     assert!(text.contains("started"), "{text}");
     assert!(!text.contains(secret) && !text.contains(&session), "{text}");
+}
+
+/// Servers that leave a daemon behind: it has left the process group and lost its parent, and so has its own child.
+#[tokio::test]
+async fn i04_a_daemon_ends_with_its_server_and_not_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let pids = directory.path().join("pids");
+    let (fixture, pids_path) = (env!("CARGO_BIN_EXE_fixture-server"), pids.display());
+    let daemon = "sleep 1000 & echo $! >> $0; echo $$ >> $0; wait";
+    let script = format!("setsid -f sh -c '{daemon}' {pids_path}; exec {fixture}");
+    let entry = json!({ "command": "sh", "args": ["-c", script] });
+    let config = json!({ "mcpServers": { "fixture": entry } }).to_string();
+    let mut child = program(directory.path(), &config).spawn().unwrap();
+    let url = format!("http://{}/fixture/mcp", address(&mut child).await);
+    let client = reqwest::Client::new();
+    let mut sessions = Vec::new();
+    for _ in 0..2 {
+        let request = client.post(&url).header("accept", BOTH).header("content-type", "application/json");
+        let response = request.body(initialize(1).to_string()).send().await.unwrap();
+        sessions.push(response.headers()["mcp-session-id"].clone());
+    }
+    let listed = || -> Vec<u64> {
+        let text = std::fs::read_to_string(&pids).unwrap_or_default();
+        text.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+    };
+    eventually("both daemons run", || listed().len() == 4 && listed().iter().all(|pid| runs(*pid))).await;
+    client.delete(&url).header("mcp-session-id", &sessions[0]).send().await.unwrap();
+    eventually("one of them ends", || listed().iter().filter(|pid| runs(**pid)).count() == 2).await;
+    kill(Pid::from_raw(child.id().unwrap().cast_signed()), Signal::SIGTERM).unwrap();
+    assert_eq!(timeout(PATIENCE, child.wait()).await.unwrap().unwrap().code(), Some(0));
+    assert!(!listed().iter().any(|pid| runs(*pid)), "nothing is left");
+}
+
+#[tokio::test]
+async fn i05_i04_what_threw_its_mark_away_ends_with_the_bridge_and_leaves_no_zombie() {
+    let directory = tempfile::tempdir().unwrap();
+    let pid_file = directory.path().join("pid");
+    let (fixture, path) = (env!("CARGO_BIN_EXE_fixture-server"), pid_file.display());
+    // One daemon that ends at once, and one that stays and hides.
+    let script = format!(
+        "setsid -f sh -c :; env -i /usr/bin/setsid -f /bin/sh -c 'echo $$ > {path}; exec sleep 1000'; exec {fixture}"
+    );
+    let entry = json!({ "command": "sh", "args": ["-c", script] });
+    let config = json!({ "mcpServers": { "fixture": entry } }).to_string();
+    let mut child = program(directory.path(), &config).spawn().unwrap();
+    let url = format!("http://{}/fixture/mcp", address(&mut child).await);
+    let client = reqwest::Client::new();
+    let request = client.post(&url).header("accept", BOTH).header("content-type", "application/json");
+    assert_eq!(request.body(initialize(1).to_string()).send().await.unwrap().status(), 200);
+    let daemon = || std::fs::read_to_string(&pid_file).ok().and_then(|text| text.trim().parse::<u64>().ok());
+    eventually("the daemon runs", || daemon().is_some_and(runs)).await;
+    let bridge = child.id().unwrap();
+    let children =
+        || std::fs::read_to_string(format!("/proc/{bridge}/task/{bridge}/children")).unwrap_or_default();
+    let zombie = |pid: &str| {
+        std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+    };
+    eventually("no zombie is left", || !children().split_whitespace().any(zombie)).await;
+    kill(Pid::from_raw(bridge.cast_signed()), Signal::SIGTERM).unwrap();
+    assert_eq!(timeout(PATIENCE, child.wait()).await.unwrap().unwrap().code(), Some(0));
+    assert!(!runs(daemon().unwrap()));
 }

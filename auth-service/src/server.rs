@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt as _;
-use service_kit::lifecycle::Shutdown;
+use service_kit::lifecycle::{Shutdown, close_memory};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -50,6 +50,7 @@ pub enum ServeError {
 /// [`ServeError`], before the first request is answered.
 pub async fn serve(config: &Config, deps: Deps) -> Result<(), ServeError> {
     let mut shutdown = Shutdown::install()?;
+    close_memory()?;
     let public = bind("AUTH_BIND", config.bind).await?;
     let internal = bind("AUTH_INTERNAL_BIND", config.internal_bind).await?;
     // Before the first request: who was removed meanwhile is gone.

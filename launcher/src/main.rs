@@ -7,7 +7,7 @@ use clap::Parser;
 use launcher::announce;
 use launcher::settings::Settings;
 use launcher::stack::Stack;
-use service_kit::lifecycle::{EXIT_UNAVAILABLE, EXIT_USAGE, Shutdown, fail};
+use service_kit::lifecycle::{EXIT_UNAVAILABLE, EXIT_USAGE, Shutdown, close_memory, fail};
 use service_kit::settings::ProcessEnv;
 
 const NAME: &str = "mcp-edge-gateway";
@@ -34,6 +34,7 @@ async fn main() -> ExitCode {
 /// Starts the gateway and keeps it up until a signal asks it to stop or a part fails.
 async fn run(settings: Settings) -> Result<(), String> {
     let mut shutdown = Shutdown::install().map_err(|error| error.to_string())?;
+    close_memory().map_err(|error| error.to_string())?;
     let mut stack = tokio::select! {
         started = Stack::start(settings) => started.map_err(|error| error.to_string())?,
         _ = shutdown.requested() => return Ok(()),

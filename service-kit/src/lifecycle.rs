@@ -18,6 +18,15 @@ pub fn fail(program: &str, code: u8, reason: &dyn std::fmt::Display) -> ExitCode
     ExitCode::from(code)
 }
 
+/// Closes this process's memory to every other that runs as the same user: no core dump, no `ptrace`, no reading of
+/// `/proc/{pid}/environ` and `mem`. It holds secrets, and MCP servers run beside it. Call it before the first of them starts.
+///
+/// # Errors
+/// When the operating system refuses.
+pub fn close_memory() -> std::io::Result<()> {
+    Ok(nix::sys::prctl::set_dumpable(false)?)
+}
+
 /// The signals that ask a program to end: SIGTERM, SIGINT (Ctrl-C) and SIGHUP (its terminal is gone).
 #[derive(Debug)]
 pub struct Shutdown {

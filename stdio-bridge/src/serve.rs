@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::serve::ListenerExt;
 use edge_assertion::EdgeKey;
 use service_kit::clock::SystemClock;
-use service_kit::lifecycle::{EXIT_UNAVAILABLE, Shutdown};
+use service_kit::lifecycle::{EXIT_UNAVAILABLE, Shutdown, close_memory};
 use service_kit::random::SystemRng;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -31,6 +31,9 @@ pub enum ServeError {
     /// The signals cannot be handled.
     #[error("cannot handle signals: {0}")]
     Signals(#[source] io::Error),
+    /// The memory stays open to other processes.
+    #[error("cannot close the memory to other processes: {0}")]
+    Memory(#[source] io::Error),
     /// The port has failed.
     #[error("cannot serve: {0}")]
     Serve(#[source] io::Error),
@@ -56,6 +59,7 @@ const PEER_TIMEOUT: Duration = Duration::from_secs(60);
 pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let address = settings.bind;
     let mut shutdown = Shutdown::install().map_err(ServeError::Signals)?;
+    close_memory().map_err(ServeError::Memory)?;
     let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Bind { address, error })?;
     let address = listener.local_addr().unwrap_or(address);
     let bridge = Bridge::new(settings, Arc::new(SystemRng), Arc::new(SystemClock));

@@ -112,7 +112,7 @@ async fn i02_a_child_sees_only_the_listed_environment() {
     let client = harness.client("plain").await;
     let answer = client.call(1, "environment", json!({})).await;
     let names: Vec<&String> = answer["result"].as_object().unwrap().keys().collect();
-    assert_eq!(names, ["ENTRY", "PATH"]);
+    assert_eq!(names, ["ENTRY", "MCP_BRIDGE_CHILD", "PATH"]);
     harness.stop().await;
 }
 

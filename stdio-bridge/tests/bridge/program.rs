@@ -1,5 +1,7 @@
 //! The program itself: its exit codes, its words, its signals.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
@@ -12,9 +14,13 @@ use serde_json::json;
 
 use crate::harness::{BOTH, PATIENCE, eventually, initialize, runs};
 
-fn program(directory: &std::path::Path, mcp_json: &str) -> Command {
+fn program(directory: &Path, mcp_json: &str) -> Command {
+    program_at(Path::new(env!("CARGO_BIN_EXE_stdio-bridge")), directory, mcp_json)
+}
+
+fn program_at(bridge: &Path, directory: &Path, mcp_json: &str) -> Command {
     std::fs::write(directory.join("mcp.json"), mcp_json).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stdio-bridge"));
+    let mut command = Command::new(bridge);
     command
         .arg("serve")
         .current_dir(directory)
@@ -203,4 +209,41 @@ async fn i05_i04_what_threw_its_mark_away_ends_with_the_bridge_and_leaves_no_zom
     kill(Pid::from_raw(bridge.cast_signed()), Signal::SIGTERM).unwrap();
     assert_eq!(timeout(PATIENCE, child.wait()).await.unwrap().unwrap().code(), Some(0));
     assert!(!runs(daemon().unwrap()));
+}
+
+#[tokio::test]
+async fn i19_its_memory_is_closed_to_a_server_that_runs_as_the_same_user() {
+    let directory = tempfile::tempdir().unwrap();
+    // Root may read everything, so the programs run as somebody else, from where they can be reached.
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(directory.path(), open).unwrap();
+    let copy = |program: &str, name: &str| {
+        let copy = directory.path().join(name);
+        // A link is better than a copy: no other test can be holding it open for writing when it is started.
+        std::fs::hard_link(program, &copy).or_else(|_| std::fs::copy(program, &copy).map(drop)).unwrap();
+        copy
+    };
+    let fixture = copy(env!("CARGO_BIN_EXE_fixture-server"), "fixture");
+    let script = format!("grep -a -c CANARY /proc/$PPID/environ >&2; exec {}", fixture.display());
+    let entry = json!({ "command": "sh", "args": ["-c", script] });
+    let mcp_json = json!({ "mcpServers": { "fixture": entry } }).to_string();
+    let mut command =
+        program_at(&copy(env!("CARGO_BIN_EXE_stdio-bridge"), "bridge"), directory.path(), &mcp_json);
+    if nix::unistd::getuid().is_root() {
+        command.uid(65_534).gid(65_534);
+    }
+    let mut child = command.env("CANARY", "x").spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("serving") {
+        assert!(log.read_line(&mut text).await.unwrap() > 0, "{text}");
+    }
+    let url =
+        format!("http://{}/fixture/mcp", text.split("address=").nth(1).unwrap().split(' ').next().unwrap());
+    let request =
+        reqwest::Client::new().post(url).header("accept", BOTH).header("content-type", "application/json");
+    assert_eq!(request.body(initialize(1).to_string()).send().await.unwrap().status(), 200);
+    kill(Pid::from_raw(child.id().unwrap().cast_signed()), Signal::SIGTERM).unwrap();
+    timeout(PATIENCE, log.read_to_string(&mut text)).await.unwrap().unwrap();
+    assert!(text.contains("/environ: Permission denied"), "{text}");
 }

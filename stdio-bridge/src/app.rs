@@ -1,12 +1,13 @@
 //! The composition root: settings in, a router and a way to end out.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use service_kit::clock::Clock;
 use service_kit::random::Rng;
 
-use crate::config::Servers;
+use crate::config::{Change, Servers};
 use crate::http::{self, Journal};
 use crate::process::Supervisor;
 use crate::session::Sessions;
@@ -17,7 +18,7 @@ use crate::settings::{AccessSettings, Limits, Settings};
 pub struct Bridge {
     pub(crate) access: AccessSettings,
     pub(crate) limits: Limits,
-    pub(crate) servers: Servers,
+    servers: RwLock<Arc<Servers>>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) journal: Journal,
@@ -32,12 +33,35 @@ impl Bridge {
         let supervisor = Supervisor::default();
         let sessions = Sessions::new(limits, supervisor.clone(), rng);
         let journal = Journal::default();
+        let servers = RwLock::new(Arc::new(servers));
         Arc::new(Self { access, limits, servers, sessions, clock, journal, supervisor })
     }
 
     /// The routes of the bridge.
     pub fn router(self: &Arc<Self>) -> Router {
         http::router(Arc::clone(self))
+    }
+
+    /// What is served now.
+    #[must_use]
+    pub fn servers(&self) -> Arc<Servers> {
+        Arc::clone(&self.servers.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on `next` is served. Servers whose entry stays the same keep their sessions; those of the others end, and a client
+    /// that comes back begins a new one, with the server as it is now.
+    pub fn replace_servers(&self, next: Servers) -> BTreeMap<String, Change> {
+        let next = Arc::new(next);
+        let mut servers = self.servers.write().unwrap_or_else(PoisonError::into_inner);
+        let changes = servers.changes(&next);
+        *servers = next;
+        drop(servers);
+        for (name, change) in &changes {
+            if *change != Change::Added {
+                self.sessions.end_all_of(name);
+            }
+        }
+        changes
     }
 
     /// Whether the bridge still takes new sessions.

@@ -16,7 +16,7 @@ use service_kit::settings::{ProcessEnv, Reader, Strings};
 use service_kit::telemetry::LogSettings;
 use url::Url;
 
-use crate::config::{ServerName, Servers};
+use crate::config::{ConfigFile, ServerName, Servers};
 use crate::confine;
 use crate::serve::serve;
 use crate::settings::{DEFAULT_BIND, Settings};
@@ -173,11 +173,16 @@ async fn carry_out(task: Task) -> ExitCode {
     match task {
         Task::Serve(command) => {
             let strings = command.flags.settings(command.config.as_deref());
-            start(&strings, Servers::read).await
+            start(&strings, |strings, reader| {
+                let (file, servers) = Servers::read(strings, reader)?;
+                Some((servers, Some(file)))
+            })
+            .await
         }
         Task::Run(command) => {
             let strings = command.flags.settings(None);
-            start(&strings, |strings, reader| reader.keep("run", command.servers(strings))).await
+            start(&strings, |strings, reader| Some((reader.keep("run", command.servers(strings))?, None)))
+                .await
         }
         Task::Check(command) => {
             let limit = Duration::from_secs(command.timeout.get());
@@ -216,17 +221,17 @@ impl Run {
 
 async fn start<'a>(
     strings: &'a Flagged,
-    servers: impl FnOnce(&Flagged, &mut Reader<'a, Flagged>) -> Option<Servers>,
+    servers: impl FnOnce(&'a Flagged, &mut Reader<'a, Flagged>) -> Option<(Servers, Option<ConfigFile>)>,
 ) -> ExitCode {
     let mut reader = Reader::new(strings);
     let log = LogSettings::read(&mut reader);
-    let servers = servers(strings, &mut reader).unwrap_or_default();
+    let (servers, file) = servers(strings, &mut reader).unwrap_or_default();
     let settings = Settings::read(&mut reader, servers);
     if let Err(mistakes) = reader.finish() {
         return fail(NAME, EXIT_USAGE, &mistakes);
     }
     log.start();
-    match serve(settings).await {
+    match serve(settings, file.map(|file| (file, strings))).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(NAME, error.exit_code(), &error),
     }

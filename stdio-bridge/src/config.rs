@@ -1,11 +1,12 @@
 //! `mcp.json`: which servers there are and how each is started.
 
 mod document;
+mod file;
 mod program;
 mod sandbox;
 mod variables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use service_kit::settings::{Reader, Strings};
 
 use document::Entry;
+pub use file::ConfigFile;
 pub use sandbox::Sandbox;
 
 /// The servers of one `mcp.json`, by name; or the one server that a command line names.
@@ -27,8 +29,19 @@ pub struct Servers {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServerName(Arc<str>);
 
+/// What becomes of a server when the file changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// There was none of this name.
+    Added,
+    /// Its entry is another.
+    Changed,
+    /// There is none of this name any more.
+    Removed,
+}
+
 /// How one server is started. Everything in it comes from the operator's file; no request can add to it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Launch {
     /// The server's name.
     pub name: ServerName,
@@ -49,20 +62,13 @@ const INHERITED: [&str; 7] = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", 
 
 impl Servers {
     /// Reads the file that `MCP_CONFIG` names. `None` when something is wrong; `reader` then holds every mistake in it.
-    pub fn read<S: Strings>(environment: &S, reader: &mut Reader<'_, S>) -> Option<Self> {
+    pub fn read<S: Strings>(environment: &S, reader: &mut Reader<'_, S>) -> Option<(ConfigFile, Self)> {
         let path: PathBuf = reader.or("MCP_CONFIG", PathBuf::from("mcp.json"), "a file such as mcp.json");
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) => {
-                reader.mistake("MCP_CONFIG", format!("cannot read {}: {error}", path.display()));
-                return None;
-            }
-        };
-        match Self::parse(&text, environment) {
-            Ok(servers) => Some(servers),
+        match ConfigFile::open(&path, environment) {
+            Ok(opened) => Some(opened),
             Err(mistakes) => {
                 for mistake in mistakes {
-                    reader.mistake("MCP_CONFIG", format!("{}: {mistake}", path.display()));
+                    reader.mistake("MCP_CONFIG", mistake);
                 }
                 None
             }
@@ -128,6 +134,19 @@ impl Servers {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<Launch>> {
         self.by_name.get(name)
+    }
+
+    /// What becomes of each server when `next` takes the place of these, by name. Those that stay as they are are left out.
+    #[must_use]
+    pub fn changes(&self, next: &Self) -> BTreeMap<String, Change> {
+        let names: BTreeSet<&String> = self.by_name.keys().chain(next.by_name.keys()).collect();
+        let change = |name: &String| match (self.by_name.get(name), next.by_name.get(name)) {
+            (None, Some(_)) => Some(Change::Added),
+            (Some(_), None) => Some(Change::Removed),
+            (Some(old), Some(new)) if old != new => Some(Change::Changed),
+            _ => None,
+        };
+        names.into_iter().filter_map(|name| Some((name.clone(), change(name)?))).collect()
     }
 
     /// The names of all servers, sorted.

@@ -44,11 +44,11 @@ pub(crate) fn router(bridge: Arc<Bridge>) -> Router {
 }
 
 async fn mcp(State(bridge): State<Arc<Bridge>>, Path(server): Path<String>, request: Request) -> Response {
-    serve(&bridge, bridge.servers.get(&server), request).await
+    serve(&bridge, bridge.servers().get(&server), request).await
 }
 
 async fn mcp_at_root(State(bridge): State<Arc<Bridge>>, request: Request) -> Response {
-    serve(&bridge, bridge.servers.at_root(), request).await
+    serve(&bridge, bridge.servers().at_root(), request).await
 }
 
 async fn serve(bridge: &Arc<Bridge>, launch: Option<&Arc<Launch>>, request: Request) -> Response {

@@ -210,8 +210,8 @@ mod tests {
         let map: BTreeMap<String, String> =
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let mut reader = Reader::new(&map);
-        let servers = Servers::read(&map, &mut reader).unwrap_or_default();
-        Settings::read(&mut reader, servers);
+        let servers = Servers::read(&map, &mut reader).map(|(_, servers)| servers);
+        Settings::read(&mut reader, servers.unwrap_or_default());
         reader.finish().unwrap_err().to_string()
     }
 

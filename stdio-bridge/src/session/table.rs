@@ -77,6 +77,19 @@ impl Sessions {
         session.is_some()
     }
 
+    /// Ends all sessions with the server `name`.
+    pub fn end_all_of(&self, name: &str) {
+        self.with(|by_id| {
+            by_id.retain(|_, session| {
+                let stays = session.owner.server.as_str() != name;
+                if !stays {
+                    session.process.stop();
+                }
+                stays
+            });
+        });
+    }
+
     /// How many sessions there are.
     #[must_use]
     pub fn count(&self) -> usize {

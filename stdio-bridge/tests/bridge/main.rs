@@ -23,6 +23,8 @@ mod proof;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod sandbox;
 #[cfg(test)]
 mod sessions;

@@ -87,6 +87,40 @@ async fn i19_a_server_with_a_sandbox_is_served_and_sees_only_what_is_open() {
 }
 
 #[tokio::test]
+async fn h_81_a_changed_file_is_served_and_a_bad_one_changes_nothing_and_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("mcp.json");
+    let mut child = program(directory.path(), &fixture("")).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut line_with = async |part: &str| loop {
+        let line = timeout(PATIENCE, log.next_line()).await.unwrap().unwrap().expect("the bridge runs");
+        if line.contains(part) {
+            return line;
+        }
+    };
+    let serving = line_with("serving").await;
+    let base = serving.split("address=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let ask = async |server: &str| {
+        let request = reqwest::Client::new().post(format!("http://{base}/{server}/mcp"));
+        let request = request.header("accept", BOTH).header("content-type", "application/json");
+        request.body(initialize(1).to_string()).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((ask("fixture").await, ask("second").await), (200, 404));
+
+    std::fs::write(&file, r#"{"mcpServers":{"fixture":{"command":"no-such-program"}}}"#).unwrap();
+    let told = line_with("the servers stay as they were").await;
+    assert!(told.contains("mcpServers.fixture.command: there is no program"), "{told}");
+    assert_eq!((ask("fixture").await, ask("second").await), (200, 404));
+
+    std::fs::write(&file, fixture("").replace("\"fixture\":{", "\"second\":{")).unwrap();
+    line_with("the servers have changed").await;
+    line_with("the servers have changed").await;
+    assert_eq!((ask("fixture").await, ask("second").await), (404, 200));
+    kill(Pid::from_raw(child.id().unwrap().cast_signed()), Signal::SIGTERM).unwrap();
+    assert_eq!(timeout(PATIENCE, child.wait()).await.unwrap().unwrap().code(), Some(0));
+}
+
+#[tokio::test]
 async fn i18_a_second_signal_ends_it_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let mut child = program(directory.path(), &fixture("\"--stubborn\"")).spawn().unwrap();

@@ -203,7 +203,9 @@ pub(super) fn upstream_failed(place: &Place) -> Response {
 pub(super) fn not_admitted(place: &Place, person: &Person) -> Response {
     let (label, name) = (shown(&place.label), shown(&person.username));
     let subject = shown(person.subject.as_str());
-    let text = format!("You are {name} at {label} ({subject}), and that account may not use this gateway.");
+    let text = format!(
+        "You are {name} at {label} ({subject}), and that account may not use this gateway. To change that, ask whoever runs it."
+    );
     try_again(StatusCode::FORBIDDEN, "No access", &text, &place.return_to)
 }
 

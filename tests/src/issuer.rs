@@ -12,9 +12,13 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use gateway_core::jwt::Algorithm;
 use gateway_core::jwt::sign::SigningKey;
+use hmac::{Hmac, Mac as _};
 use serde_json::{Value, json};
+use sha2::Sha256;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -47,13 +51,25 @@ pub enum Vice {
     Members(Value),
 }
 
+/// What an issuer proves its ID tokens with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Proof {
+    /// A signature with its key.
+    #[default]
+    Signature,
+    /// None: `alg` says so, and there is none.
+    Nothing,
+    /// A good HMAC with the client's secret.
+    Secret,
+}
+
 /// One issuer: which of its answers are bad, and how.
 #[derive(Debug, Clone, Default)]
 pub struct Conduct {
     /// By the last part of the path: `openid-configuration`, `token`, `jwks`, `userinfo`.
     pub vices: HashMap<&'static str, Vice>,
-    /// Members of the ID token's header instead of the right ones.
-    pub header: Value,
+    /// What its ID tokens are proven with.
+    pub proof: Proof,
     /// Claims instead of the right ones.
     pub claims: Value,
     /// The number of the key that signs.
@@ -224,14 +240,26 @@ async fn bad(vice: &Vice, mut honest: Value) -> Response {
 
 fn id_token(conduct: &Conduct, issuer: &str, nonce: &str) -> String {
     let (key, now) = (key(conduct.key), now().as_secs());
-    let mut header = json!({ "alg": "ES256", "kid": key.kid() });
     let mut claims = json!({
         "iss": issuer, "aud": CLIENT, "sub": "u-1", "nonce": nonce, "iat": now, "exp": now.saturating_add(300),
         "preferred_username": "ada",
     });
-    merge(&mut header, &conduct.header);
     merge(&mut claims, &conduct.claims);
-    key.jws(&header, claims.to_string().as_bytes())
+    let claims = claims.to_string();
+    let unsigned = |alg: &str| {
+        let header = json!({ "alg": alg, "typ": "JWT" }).to_string();
+        format!("{}.{}", BASE64_URL_SAFE_NO_PAD.encode(header), BASE64_URL_SAFE_NO_PAD.encode(&claims))
+    };
+    match conduct.proof {
+        Proof::Signature => key.jws(&json!({ "alg": "ES256", "kid": key.kid() }), claims.as_bytes()),
+        Proof::Nothing => format!("{}.", unsigned("none")),
+        Proof::Secret => {
+            let text = unsigned("HS256");
+            let mut mac = Hmac::<Sha256>::new_from_slice(CANARY.as_bytes()).expect("any length is a key");
+            mac.update(text.as_bytes());
+            format!("{text}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+        }
+    }
 }
 
 fn key(number: u8) -> SigningKey {

@@ -8,7 +8,7 @@ use gateway_e2e::browser::{Browser, Page};
 use gateway_e2e::chromium::Chromium;
 use gateway_e2e::document::{self, DocumentServer};
 use gateway_e2e::gateway::{Builder, Gateway};
-use gateway_e2e::issuer::{CANARY, Conduct, Issuers, Vice};
+use gateway_e2e::issuer::{CANARY, Conduct, Issuers, Proof, Vice};
 use gateway_e2e::oauth::OAuthClient;
 use gateway_e2e::ports::Reserved;
 use gateway_e2e::upstream::Recorder;
@@ -44,15 +44,15 @@ fn bad_answers(internal: &str) -> Vec<(String, Conduct)> {
 fn bad_words() -> Vec<(String, Conduct)> {
     let words = |answer, members| Conduct::with(answer, Vice::Members(members));
     let claims = |claims| Conduct { claims, ..Conduct::default() };
-    let header = |header| Conduct { header, ..Conduct::default() };
+    let proof = |proof| Conduct { proof, ..Conduct::default() };
     let elsewhere = json!({ "issuer": "http://127.0.0.1:9/another" });
     let long_ago = json!({ "exp": 1_000_000_000, "iat": 999_999_000 });
     [
         ("names_another_issuer", words("openid-configuration", elsewhere)),
         ("speaks_of_another_user", words("userinfo", json!({ "sub": "u-2", "email": CANARY }))),
         ("gives_no_id_token", words("token", json!({ "id_token": null }))),
-        ("signs_with_nothing", header(json!({ "alg": "none" }))),
-        ("signs_with_a_secret", header(json!({ "alg": "HS256" }))),
+        ("signs_with_nothing", proof(Proof::Nothing)),
+        ("signs_with_a_secret", proof(Proof::Secret)),
         ("signs_for_another_issuer", claims(json!({ "iss": "http://127.0.0.1:9/another" }))),
         ("signs_for_another_client", claims(json!({ "aud": "another" }))),
         ("lends_out_its_word", claims(json!({ "azp": "another" }))),

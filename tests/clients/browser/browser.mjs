@@ -14,15 +14,27 @@ const context = await browser.newContext();
 const page = await context.newPage();
 page.setDefaultTimeout(20_000);
 
-/** Addresses that the page was sent to, in order. */
+/** What the page was sent to ask for, in order. */
 const visited = [];
 /** What Chromium did not let a page do. */
 const complaints = [];
 let status = 0;
 const isVisit = (request) => request.isNavigationRequest() && request.frame() === page.mainFrame();
-page.on('request', (request) => { if (isVisit(request)) visited.push(request.url()); });
+page.on('request', (request) => { if (isVisit(request)) visited.push(request); });
 page.on('response', (response) => { if (isVisit(response.request())) status = response.status(); });
 page.on('console', (message) => { if (message.text().includes('Content Security Policy')) complaints.push(message.text()); });
+
+/** Waits until the page is where `request` led, or until nobody answered there: whatever comes next does not get in between. */
+async function arrival(request) {
+  let last = request;
+  for (;;) {
+    await last.response();
+    const next = last.redirectedTo();
+    if (!next) break;
+    last = next;
+  }
+  while (page.url() !== last.url() && !page.url().startsWith('chrome-error:')) await page.waitForEvent('framenavigated');
+}
 
 const commands = {
   open: async ({ url }) => { await page.goto(url, { waitUntil: 'commit' }); },
@@ -37,10 +49,11 @@ const commands = {
     return { url: page.url(), status, text: await page.locator('body').innerText(), html: await page.content() };
   },
   leave: async ({ address }) => {
-    const isIt = (url) => url.startsWith(address);
-    const seen = visited.findLast(isIt) ?? (await page.waitForRequest((request) => isVisit(request) && isIt(request.url()))).url();
+    const isIt = (request) => isVisit(request) && request.url().startsWith(address);
+    const seen = visited.findLast(isIt) ?? (await page.waitForRequest(isIt));
     visited.length = 0;
-    return seen;
+    await arrival(seen);
+    return seen.url();
   },
   look: async ({ path, dark, width }) => {
     await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' });

@@ -3,11 +3,12 @@
 # what is missing or has another version than it should.
 #
 #   tools/setup.sh          what `just run` needs: the wasm target, Envoy, the MCP servers
-#   tools/setup.sh tests    and what `just test` drives: clients, Redis
+#   tools/setup.sh tests    and what `just test` drives: clients, a browser, identity providers, Redis
 set -euo pipefail
 cd "$(dirname "$0")/.."
-tools=$PWD/.tools
-mkdir -p "$tools/bin"
+mkdir -p .tools/bin
+# Where it really is: npm takes a folder behind a link for another project.
+tools=$(cd .tools && pwd -P)
 
 stop() { echo "setup: $*" >&2; exit 69; }
 say() { echo "setup: $*" >&2; }
@@ -65,6 +66,24 @@ node_packages() {
   mark_done "$name" "$pins"
 }
 
+# client_packages NAME FOLDER: the same, where the scripts in FOLDER find it.
+client_packages() {
+  node_packages "$1" "$2"
+  ln -sfn "$tools/$1/node_modules" "$2/node_modules"
+}
+
+# The browser of this machine, for the tests of the pages.
+find_chromium() {
+  [ -x "$tools/bin/chromium" ] && return
+  local name
+  for name in chromium chromium-browser google-chrome; do
+    type -P "$name" >/dev/null || continue
+    ln -sfn "$(type -P "$name")" "$tools/bin/chromium"
+    return
+  done
+  stop "Chromium is missing: install it (its package: chromium) and run this again"
+}
+
 # Redis, for the tests of the store: this machine's, or Debian's packages, unpacked. Nothing of them is configured or run.
 redis() {
   command -v redis-server >/dev/null && command -v redis-cli >/dev/null && return
@@ -104,8 +123,10 @@ python_packages
 node_packages node-servers tools
 ln -sfn "$tools"/node-servers/node_modules/.bin/mcp-server-* "$tools/bin/"
 if [ "${1:-}" = tests ]; then
-  node_packages typescript-client tests/clients/typescript
-  ln -sfn "$tools/typescript-client/node_modules" tests/clients/typescript/node_modules
+  find_chromium
+  client_packages typescript-client tests/clients/typescript
+  client_packages browser tests/clients/browser
+  client_packages providers tests/clients/providers
   # With a Node.js of its own: it needs 22.
   node_packages conformance tests/clients/conformance
   redis

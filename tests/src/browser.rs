@@ -49,7 +49,17 @@ impl Browser {
 
     /// Presses the button that submits `action` on `page`, with `values` typed into its form.
     pub async fn press(&mut self, page: &Page, action: &str, values: &[(&str, &str)]) -> Shown {
-        let (target, mut fields) = page.form(action);
+        self.submit(page, page.form(&button(action)), action, values).await
+    }
+
+    async fn submit(
+        &mut self,
+        page: &Page,
+        (target, mut fields): (Url, Vec<(String, String)>),
+        action: &str,
+        values: &[(&str, &str)],
+    ) -> Shown {
+        fields.push(("action".to_owned(), action.to_owned()));
         fields.extend(values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let origin = page.url.origin().ascii_serialization();
         let request = self.http.post(target.clone()).form(&fields).header(ORIGIN, origin);
@@ -66,6 +76,25 @@ impl Browser {
         match self.press(&consent, "approve", &[]).await {
             Shown::Left(callback) => callback,
             Shown::Page(page) => panic!("approval led to a page with status {}: {}", page.status, page.html),
+        }
+    }
+
+    /// Goes to the provider with this name, which signs in whoever comes, and back; gives the page that is shown in the end.
+    pub async fn sign_in_at(&mut self, url: &str, provider: &str) -> Page {
+        let Shown::Page(choice) = self.open(url).await else { panic!("no sign-in page at {url}") };
+        let form = choice.form(&format!("input[name=provider][value={provider}]"));
+        let Shown::Page(leaving) = self.submit(&choice, form, "upstream", &[]).await else {
+            panic!("no page")
+        };
+        if leaving.status != StatusCode::OK {
+            return leaving;
+        }
+        // The provider is another site: it gets no cookie of ours.
+        let answer = self.http.get(leaving.link()).send().await.expect("the provider answers");
+        let back = answer.headers().get(LOCATION).expect("it sends the browser back").to_str();
+        match self.open(back.expect("a readable location")).await {
+            Shown::Page(page) => page,
+            Shown::Left(url) => panic!("sent away to {url}"),
         }
     }
 
@@ -104,19 +133,24 @@ impl Browser {
 }
 
 impl Page {
-    /// The form whose button submits `action`: where it goes, and what it holds already.
-    fn form(&self, action: &str) -> (Url, Vec<(String, String)>) {
+    /// The form that holds `element`: where it goes, and what it holds already.
+    fn form(&self, element: &str) -> (Url, Vec<(String, String)>) {
         let html = Html::parse_document(&self.html);
-        let button =
-            select(&format!("button[name=action][value={action}], input[name=action][value={action}]"));
-        let form = html.select(&select("form")).find(|form| form.select(&button).next().is_some());
-        let form = form.unwrap_or_else(|| panic!("no button for {action} on the page: {}", self.html));
+        let selector = select(element);
+        let form = html.select(&select("form")).find(|form| form.select(&selector).next().is_some());
+        let form = form.unwrap_or_else(|| panic!("no form with {element} on the page: {}", self.html));
         let hidden = select("input[type=hidden]");
         let hidden = form.select(&hidden).map(|input| (attribute(input, "name"), attribute(input, "value")));
-        let mut fields: Vec<(String, String)> = hidden.filter(|(name, _)| name != "action").collect();
-        fields.push(("action".to_owned(), action.to_owned()));
+        let fields: Vec<(String, String)> = hidden.filter(|(name, _)| name != "action").collect();
         let target = form.value().attr("action").unwrap_or_default();
         (self.url.join(target).expect("a form's action"), fields)
+    }
+
+    /// Where its first link leads.
+    fn link(&self) -> String {
+        let html = Html::parse_document(&self.html);
+        let link = html.select(&select("a[href]")).next();
+        attribute(link.unwrap_or_else(|| panic!("no link on the page: {}", self.html)), "href")
     }
 
     /// The text that a person reads.
@@ -126,6 +160,11 @@ impl Page {
         let body = html.select(&select("body")).next().expect("a page has a body");
         body.text().collect::<Vec<_>>().join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
     }
+}
+
+/// The button that submits `action`.
+fn button(action: &str) -> String {
+    format!("button[name=action][value={action}], input[name=action][value={action}]")
 }
 
 fn select(selector: &str) -> Selector {

@@ -4,18 +4,23 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use launcher::settings::Settings;
 use launcher::stack::{SignIn, Stack};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::process::Command;
 
 use crate::ports::Reserved;
+use crate::provider::Provider;
 
 /// How a gateway is to be started.
 #[derive(Debug)]
 pub struct Builder {
     settings: BTreeMap<String, String>,
     servers: Value,
+    roles: BTreeMap<String, Vec<String>>,
     upstream: Option<SocketAddr>,
 }
 
@@ -49,6 +54,26 @@ impl Builder {
         self
     }
 
+    /// People can sign in there; who may come in is for other settings to say.
+    #[must_use]
+    pub fn signs_in_at(self, provider: &Provider) -> Self {
+        self.with_all(provider.settings())
+    }
+
+    /// Several settings of the environment.
+    #[must_use]
+    pub fn with_all(mut self, settings: Vec<(String, String)>) -> Self {
+        self.settings.extend(settings);
+        self
+    }
+
+    /// A role of the users file, and what it may use.
+    #[must_use]
+    pub fn role(mut self, name: &str, patterns: &[&str]) -> Self {
+        self.roles.insert(name.to_owned(), patterns.iter().map(|it| (*it).to_owned()).collect());
+        self
+    }
+
     /// Other MCP servers than the two official ones.
     #[must_use]
     pub fn servers(mut self, servers: Value) -> Self {
@@ -66,11 +91,16 @@ impl Builder {
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> Gateway {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let roles = self.roles.clone();
         let (settings, ports) = self.settings_in(folder.path());
+        // Before the start, which checks that the roles that settings name are there.
+        let password = first_user(&settings).await;
+        edit_users(&settings.data_dir, |users| {
+            users.as_object_mut().expect("an object").insert("roles".to_owned(), json!(roles));
+        });
         let stack =
             Stack::start(settings).await.unwrap_or_else(|error| panic!("the gateway did not start: {error}"));
-        let SignIn::Created { password, .. } = stack.sign_in() else { panic!("a fresh folder has no users") };
-        Gateway { password: password.clone(), stack, folder, _ports: ports }
+        Gateway { password, stack, folder, _ports: ports }
     }
 
     fn settings_in(self, folder: &Path) -> (Settings, Vec<Reserved>) {
@@ -85,6 +115,25 @@ impl Builder {
         }
         (settings, ports)
     }
+}
+
+/// Makes the first user, as the very first start does, and gives their password.
+async fn first_user(settings: &Settings) -> String {
+    let mut init = Command::new(bin_dir().join("auth-service"));
+    init.arg("init").envs(settings.program_env()).kill_on_drop(true);
+    let output = init.output().await.expect("auth-service starts");
+    let Ok(SignIn::Created { password, .. }) = serde_json::from_slice(&output.stdout) else {
+        panic!("a fresh folder has no users: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    password
+}
+
+fn edit_users(data_dir: &Path, edit: impl FnOnce(&mut Value)) {
+    let path = data_dir.join("users.json");
+    let text = std::fs::read_to_string(&path).expect("the users file");
+    let mut users: Value = serde_json::from_str(&text).expect("JSON");
+    edit(&mut users);
+    std::fs::write(&path, users.to_string()).expect("the users file is written");
 }
 
 /// The compiled filter.
@@ -132,7 +181,7 @@ impl Gateway {
             "everything": { "command": "mcp-server-everything", "args": ["stdio"] },
             "time": { "command": "mcp-server-time" },
         });
-        Builder { settings: BTreeMap::new(), servers, upstream: None }
+        Builder { settings: BTreeMap::new(), servers, roles: BTreeMap::new(), upstream: None }
     }
 
     /// Starts a gateway in front of the official servers.
@@ -172,12 +221,24 @@ impl Gateway {
 
     /// Edits the users file, as an operator does: what the first user may use.
     pub fn set_allowed_tools(&self, patterns: &[&str]) {
-        let path = self.data_dir().join("users.json");
-        let text = std::fs::read_to_string(&path).expect("the users file");
-        let mut users: Value = serde_json::from_str(&text).expect("JSON");
-        let allowed = users.pointer_mut("/users/0/allowed_tools").expect("the first user's permissions");
-        *allowed = json!(patterns);
-        std::fs::write(&path, users.to_string()).expect("the users file is written");
+        self.edit_users(|users| {
+            *users.pointer_mut("/users/0/allowed_tools").expect("the first user's permissions") =
+                json!(patterns);
+        });
+    }
+
+    /// Edits the users file, as an operator does.
+    pub fn edit_users(&self, edit: impl FnOnce(&mut Value)) {
+        edit_users(self.data_dir(), edit);
+    }
+
+    /// Whom an access token of this gateway speaks of.
+    #[must_use]
+    pub fn subject_of(access_token: &str) -> String {
+        let claims = access_token.split('.').nth(1).expect("a JWT has claims");
+        let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).expect("base64url");
+        let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+        claims.get("sub").and_then(Value::as_str).expect("a subject").to_owned()
     }
 
     /// Revokes, as an operator does: on the auth service's internal port.
@@ -190,6 +251,14 @@ impl Gateway {
     /// The running stack.
     pub const fn stack(&mut self) -> &mut Stack {
         &mut self.stack
+    }
+
+    /// The most memory that the running program `name` has used so far, in bytes.
+    pub fn most_memory(&mut self, name: &str) -> u64 {
+        let pid = self.stack.program(name).and_then(|program| program.pid()).expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        peak.and_then(|kib| kib.parse::<u64>().ok()).expect("Linux counts it").saturating_mul(1024)
     }
 
     /// The value of one of Envoy's statistics.

@@ -1,7 +1,9 @@
 //! The harness of the end-to-end tests.
 //!
-//! [`gateway::Gateway`] is the real stack on free ports; [`browser::Browser`] is a person who signs in; the official SDKs
-//! are driven by [`sdk::Sdk`]; [`raw`] sends bytes that no client library would; [`forge::Forge`] signs tokens with the
+//! [`gateway::Gateway`] is the real stack on free ports; [`browser::Browser`] is a person who signs in, and
+//! [`chromium::Chromium`] one with a real browser, at a [`provider::Provider`] if need be, or at
+//! [`issuer::Issuers`] that are hostile; the official SDKs are driven by
+//! [`sdk::Sdk`]; [`raw`] sends bytes that no client library would; [`forge::Forge`] signs tokens with the
 //! gateway's own key, good ones and bad ones; [`document::DocumentServer`] is an issuer that
 //! is down, slow or hostile; [`upstream::Recorder`] takes the place of the bridge and remembers what
 //! reached it; [`launch::Launched`] is the program that
@@ -14,12 +16,16 @@
 
 pub mod bare_edge;
 pub mod browser;
+pub mod chromium;
 pub mod document;
+mod driven;
 pub mod forge;
 pub mod gateway;
+pub mod issuer;
 pub mod launch;
 pub mod oauth;
 pub mod ports;
+pub mod provider;
 pub mod raw;
 pub mod redis;
 pub mod sdk;

@@ -72,6 +72,11 @@ impl<'a> OAuthClient<'a> {
     pub async fn tokens_and_exchange(&self, server: &str) -> (Value, [(&'static str, String); 5]) {
         let url = self.authorization_url(server);
         let callback = Browser::default().sign_in_and_approve(&url, "admin", self.gateway.password()).await;
+        self.redeem(&callback).await
+    }
+
+    /// Redeems the code that a browser came back with: the token answer, and the parameters of the request that brought it.
+    pub async fn redeem(&self, callback: &Url) -> (Value, [(&'static str, String); 5]) {
         let code = callback.query_pairs().find(|(name, _)| name == "code").expect("a code").1.into_owned();
         let exchange = [
             ("grant_type", "authorization_code".to_owned()),

@@ -1,13 +1,13 @@
 //! The official SDKs as clients, each in its own process, driven by JSON lines.
 
-use std::process::Stdio;
-
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::Command;
+use url::Url;
 
 use crate::browser::Browser;
+use crate::driven::Driven;
 use crate::gateway::{Gateway, repository};
+use crate::oauth::REDIRECT_URI;
 
 /// Which SDK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +21,7 @@ pub enum Language {
 /// A running client application.
 #[derive(Debug)]
 pub struct Sdk {
-    child: Child,
-    input: ChildStdin,
-    output: Lines<BufReader<ChildStdout>>,
+    application: Driven,
 }
 
 impl Sdk {
@@ -31,7 +29,7 @@ impl Sdk {
     #[must_use]
     pub fn start(language: Language) -> Self {
         let root = repository();
-        let mut command = match language {
+        let command = match language {
             Language::TypeScript => {
                 let mut node = Command::new("node");
                 node.arg(root.join("tests/clients/typescript/client.mjs"));
@@ -43,35 +41,39 @@ impl Sdk {
                 python
             }
         };
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the client starts; `just setup tests` installs it");
-        let input = child.stdin.take().expect("a pipe");
-        let output = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        Self { child, input, output }
+        Self { application: Driven::start(command) }
     }
 
     /// Connects to `server` of `gateway`: the SDK discovers, registers and asks for a browser; the first user signs in
     /// and approves; the SDK redeems the code and connects. Gives what it learnt about the server.
     pub async fn connect(&mut self, gateway: &Gateway, server: &str) -> Value {
+        let sign_in = async |authorize: &str| {
+            Browser::default().sign_in_and_approve(authorize, "admin", gateway.password()).await
+        };
+        self.connect_by(gateway, server, sign_in).await
+    }
+
+    /// The same, with a user who signs in and approves in a way of their own: `sign_in` gets the address that the browser is
+    /// to open and gives the one that it came back to.
+    pub async fn connect_by(
+        &mut self,
+        gateway: &Gateway,
+        server: &str,
+        sign_in: impl AsyncFnOnce(&str) -> Url,
+    ) -> Value {
         let url = gateway.url(&format!("/{server}/mcp"));
-        let redirect_uri = "http://127.0.0.1:33418/callback";
-        self.say(&json!({ "do": "connect", "url": url, "redirect_uri": redirect_uri })).await;
-        let asked = self.hear().await;
+        let connect = json!({ "do": "connect", "url": url, "redirect_uri": REDIRECT_URI });
+        self.application.say(&connect).await;
+        let asked = self.application.hear().await;
         let authorize = asked.get("authorize").and_then(Value::as_str);
         let authorize = authorize.unwrap_or_else(|| panic!("the SDK did not ask for a sign-in: {asked}"));
-        let callback = Browser::default().sign_in_and_approve(authorize, "admin", gateway.password()).await;
-        self.say(&json!({ "callback": callback.as_str() })).await;
-        self.answer().await
+        let callback = sign_in(authorize).await;
+        self.run(json!({ "callback": callback.as_str() })).await
     }
 
     /// Sends a command and gives its result.
     pub async fn run(&mut self, command: Value) -> Value {
-        self.say(&command).await;
-        self.answer().await
+        self.application.run(&command).await
     }
 
     /// The names of the server's tools.
@@ -91,23 +93,6 @@ impl Sdk {
     /// Ends the session and the application.
     pub async fn close(mut self) {
         self.run(json!({ "do": "close" })).await;
-        drop(self.input);
-        let status = self.child.wait().await.expect("the client ends");
-        assert!(status.success(), "the client ended with {status}");
-    }
-
-    async fn answer(&mut self) -> Value {
-        let answer = self.hear().await;
-        answer.get("ok").unwrap_or_else(|| panic!("the SDK failed: {answer}")).clone()
-    }
-
-    async fn say(&mut self, message: &Value) {
-        self.input.write_all(format!("{message}\n").as_bytes()).await.expect("the client reads");
-    }
-
-    async fn hear(&mut self) -> Value {
-        let line = self.output.next_line().await.expect("the client's output");
-        let line = line.expect("the client goes on");
-        serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"))
+        self.application.end().await;
     }
 }

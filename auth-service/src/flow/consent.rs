@@ -106,6 +106,13 @@ async fn question(
     Ok(Question { request, resource, user: signed_in.user, scope, ticket })
 }
 
+/// The user goes back without having signed in: nobody was asked, and the client is told no.
+#[must_use]
+pub fn not_signed_in(request: AuthorizationRequest) -> AuthorizeError {
+    audit::record(Event::Consent).client(&request.client.id).detail("not signed in").refused();
+    request.refused(ErrorCode::AccessDenied, "the user did not sign in")
+}
+
 /// Takes the user's answer; gives the address that the browser is sent to.
 ///
 /// # Errors

@@ -57,7 +57,10 @@ pub enum UpstreamFlowError {
     /// Somebody was, in another browser.
     #[error("the answer belongs to another browser")]
     OtherBrowser,
-    /// The user changed their mind there, or the provider will not have them.
+    /// The user said no there (RFC 6749 §4.1.2.1, `access_denied`).
+    #[error("the user did not want to sign in")]
+    Denied(Place),
+    /// The provider sent them back without a code, for another reason.
     #[error("the provider did not sign the user in")]
     Declined(Place),
     /// The provider cannot say who it is.
@@ -153,7 +156,12 @@ pub async fn arrive(
     }
     let (None, Some(code)) = (parameter("error"), parameter("code")) else {
         audit::record(Event::SignInFailed).detail(format_args!("{}: declined", provider.id())).refused();
-        return Err(UpstreamFlowError::Declined(place));
+        let is_denied = parameter("error") == Some("access_denied");
+        return Err(if is_denied {
+            UpstreamFlowError::Denied(place)
+        } else {
+            UpstreamFlowError::Declined(place)
+        });
     };
     let souvenir = Souvenir {
         code: AuthorizationCode::new(code.to_owned()),

@@ -59,9 +59,22 @@ pub(super) async fn post(
     }
     match form.get("action") {
         Ok(Some("approve")) => answered(&deps, headers, request, answer(&form, true)).await,
+        Ok(Some("cancel")) => refused(consent::not_signed_in(request)),
         Ok(Some("deny")) => answered(&deps, headers, request, answer(&form, false)).await,
         _ => page::forbidden(),
     }
+}
+
+/// Tells the client whose request `address` is that the user does not want to sign in. `None` when no client waits there.
+pub(super) async fn denied(deps: &Deps, address: &str) -> Option<Response> {
+    let uri: Uri = address.parse().ok()?;
+    if uri.path() != "/authorize" {
+        return None;
+    }
+    Some(refused(match request(deps, &uri).await {
+        Ok(request) => consent::not_signed_in(request),
+        Err(error) => error,
+    }))
 }
 
 async fn request(deps: &Deps, uri: &Uri) -> Result<AuthorizationRequest, AuthorizeError> {

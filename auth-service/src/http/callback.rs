@@ -11,7 +11,7 @@ use super::{authorize, cookie, error, page};
 use crate::domain::parameters::Parameters;
 use crate::domain::secret::{BrowserSession, UpstreamBrowser};
 use crate::flow::Deps;
-use crate::flow::upstream::{self, Cookies, UpstreamFlowError};
+use crate::flow::upstream::{self, Cookies, Place, UpstreamFlowError};
 
 /// Signs the user in, and goes on with what they wanted before.
 pub(super) async fn get(
@@ -28,8 +28,16 @@ pub(super) async fn get(
     let cookies = Cookies { browser: browser.as_ref(), session: session.as_ref() };
     match upstream::arrive(&deps, &provider, &parameters, cookies).await {
         Ok(arrival) => authorize::back_to(&arrival.return_to, cookie::set(&deps, &arrival.session)),
+        Err(UpstreamFlowError::Denied(place)) => denied(&deps, &place).await,
         Err(error) => refused(error),
     }
+}
+
+/// Who says no at the provider says no to the client, which is told (B-19). A device is told nothing: its user may still sign
+/// in another way.
+async fn denied(deps: &Deps, place: &Place) -> Response {
+    let told = authorize::denied(deps, &place.return_to).await;
+    told.unwrap_or_else(|| page::upstream_declined(place))
 }
 
 /// The page that says why nobody is signed in.
@@ -37,7 +45,9 @@ pub(super) fn refused(error: UpstreamFlowError) -> Response {
     match error {
         UpstreamFlowError::NoProvider | UpstreamFlowError::Stale => page::upstream_stale(),
         UpstreamFlowError::OtherBrowser => page::forbidden(),
-        UpstreamFlowError::Declined(place) => page::upstream_declined(&place),
+        UpstreamFlowError::Denied(place) | UpstreamFlowError::Declined(place) => {
+            page::upstream_declined(&place)
+        }
         UpstreamFlowError::Failed(place) => page::upstream_failed(&place),
         UpstreamFlowError::NotAdmitted(place, person) => page::not_admitted(&place, &person),
         UpstreamFlowError::Internal(cause) => {

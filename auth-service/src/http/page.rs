@@ -195,7 +195,10 @@ pub(super) fn upstream_declined(place: &Place) -> Response {
 
 /// The provider did not say who it is.
 pub(super) fn upstream_failed(place: &Place) -> Response {
-    let text = format!("{} could not be asked who you are.", shown(&place.label));
+    let label = shown(&place.label);
+    let text = format!(
+        "{label} could not be asked who you are. If that does not pass in a few minutes, tell whoever runs this gateway."
+    );
     try_again(StatusCode::BAD_GATEWAY, "You are not signed in", &text, &place.return_to)
 }
 
@@ -203,7 +206,9 @@ pub(super) fn upstream_failed(place: &Place) -> Response {
 pub(super) fn not_admitted(place: &Place, person: &Person) -> Response {
     let (label, name) = (shown(&place.label), shown(&person.username));
     let subject = shown(person.subject.as_str());
-    let text = format!("You are {name} at {label} ({subject}), and that account may not use this gateway.");
+    let text = format!(
+        "You are {name} at {label}, and that account may not use this gateway. To change that, ask whoever runs it to let in {subject}."
+    );
     try_again(StatusCode::FORBIDDEN, "No access", &text, &place.return_to)
 }
 

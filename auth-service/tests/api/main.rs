@@ -36,6 +36,7 @@ mod token;
 mod token_revocation;
 mod unused_clients;
 mod upstream;
+mod upstream_declined;
 mod upstream_hostile;
 mod upstream_users;
 mod verify;

@@ -39,7 +39,8 @@ async fn b_09_nobody_comes_in_who_is_in_no_list_and_the_page_says_who_they_are()
     let answer = comes_in(&fake, "github", &[]).await;
     assert_eq!((answer.status, answer.header("set-cookie")), (StatusCode::FORBIDDEN, ""));
     let text = text_of(&answer);
-    assert!(text.contains("You are Octocat at GitHub (github:583231)"), "{text}");
+    assert!(text.contains("You are Octocat at GitHub, and that account may not"), "{text}");
+    assert!(text.contains("to let in github:583231"), "{text}");
 }
 
 #[tokio::test]

@@ -68,6 +68,8 @@ pub struct Config {
     pub documents: Option<DocumentRules>,
     /// `DEVICE_GRANT` (`true`): whether devices without a browser are served (RFC 8628).
     pub devices: bool,
+    /// `CLIENT_CREDENTIALS` (`false`): whether clients may act on their own behalf (RFC 6749 §4.4).
+    pub client_credentials: bool,
     /// `OUTBOUND_CA_FILE`: certificates that are trusted besides those of the public web.
     pub roots: Roots,
     /// `REDIS_URL` with `REDIS_PASSWORD`: the store; without, it is a file in the data directory.
@@ -136,6 +138,7 @@ impl Config {
         let rates = rates(&mut reader);
         let documents = documents(&mut reader);
         let devices = reader.or("DEVICE_GRANT", true, "true or false");
+        let client_credentials = reader.or("CLIENT_CREDENTIALS", false, "true or false");
         let roots = roots(&mut reader);
         let redis = redis(&mut reader);
         reader.finish()?;
@@ -150,6 +153,7 @@ impl Config {
                 rates,
                 documents,
                 devices,
+                client_credentials,
                 roots,
                 redis,
                 providers,

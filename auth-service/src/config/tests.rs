@@ -28,7 +28,7 @@ fn without_settings_everything_has_its_default() {
         upstream: 2_592_000,
     };
     assert_eq!(config.lifetimes, expected);
-    assert!(config.devices);
+    assert!(config.devices && !config.client_credentials);
     assert!(config.redis.is_none(), "the store is embedded");
     assert_eq!(config.documents, Some(DocumentRules::default()));
 }

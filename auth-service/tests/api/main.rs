@@ -35,6 +35,7 @@ mod revoke;
 mod secrets;
 mod sign_in;
 mod signer;
+mod snapshots;
 mod token;
 mod token_revocation;
 mod unused_clients;

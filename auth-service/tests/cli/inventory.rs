@@ -91,6 +91,8 @@ fn an_operator_adds_a_client_without_a_user_and_takes_it_away_again() {
         ))
     };
     assert!(ask().contains(r#""scope":"mcp:time""#), "{}", ask());
+    let permitted = json!([{ "client_id": id, "roles": [], "scopes": "mcp:time", "disabled": false }]);
+    assert_eq!(line(&run(home.path(), &["users", "list"]))["clients"], permitted);
     let listed = line(&ordered(&["tokens", "list", "--client", id]));
     assert_eq!(listed["grants"][0]["sub"], format!("client:{id}"));
     assert_eq!(line(&ordered(&["clients", "permit", id])), json!({ "permitted": id }));

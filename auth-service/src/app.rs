@@ -80,6 +80,7 @@ pub async fn assemble(config: &Config) -> Result<Deps, StartError> {
         store,
         documents: config.documents.clone().map(|rules| Documents::new(outbound, rules)),
         devices: config.devices,
+        client_credentials: config.client_credentials,
         identities: Arc::new(people),
         providers,
         verifier: Verifier::new(&config.catalogue),

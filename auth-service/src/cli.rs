@@ -5,6 +5,7 @@ mod inventory;
 mod users;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -119,6 +120,8 @@ enum CommandError {
     NoSuchUser(String, String),
     #[error(transparent)]
     Operator(#[from] OperatorError),
+    #[error("{0}: {1}")]
+    Jwks(PathBuf, String),
     #[error("the runtime cannot start: {0}")]
     Runtime(std::io::Error),
 }
@@ -129,9 +132,13 @@ impl CommandError {
             Self::Settings(_)
             | Self::Operator(OperatorError::Refused(_))
             | Self::NoSuchUser(..)
+            | Self::Jwks(..)
             | Self::Keys(KeysError::NoSuchKey(_))
             | Self::UsersFile(
-                UsersFileError::Malformed(..) | UsersFileError::User { .. } | UsersFileError::Role { .. },
+                UsersFileError::Malformed(..)
+                | UsersFileError::User { .. }
+                | UsersFileError::Role { .. }
+                | UsersFileError::Client { .. },
             ) => EXIT_USAGE,
             Self::Start(_)
             | Self::Serve(_)
@@ -153,7 +160,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve => serve(),
         Command::Init => init().map(|line| print(&line)),
         Command::Revoke(order) => revoke(&order).map(|line| print(&line)),
-        Command::Clients(order) => asked(|address| inventory::clients(address, &order)),
+        Command::Clients(order) => clients_of(order).map(|line| print(&line)),
         Command::Tokens(order) => asked(|address| inventory::tokens(address, &order)),
         Command::Stats => asked(inventory::stats),
         Command::Purge => asked(inventory::purge),
@@ -230,6 +237,12 @@ fn users_of(order: Users) -> Result<Value, CommandError> {
     let (places, logs) = Places::read(&ProcessEnv)?;
     logs.start();
     users::run(&places.users_file, order)
+}
+
+fn clients_of(order: Clients) -> Result<Value, CommandError> {
+    let (places, logs) = Places::read(&ProcessEnv)?;
+    logs.start();
+    inventory::clients(config::internal_address(&ProcessEnv)?, &places.users_file, order)
 }
 
 fn keys_of(order: Keys) -> Result<Value, CommandError> {

@@ -17,7 +17,7 @@ use crate::domain::resource_servers::ResourceServers;
 use crate::flow::Lifetimes;
 use crate::identity::upstream::settings::{self, ProviderSettings};
 use crate::identity::users_file::{Accounts, UsersFileError};
-use crate::keys::Rotation;
+use crate::keys::{PrivateKey, Rotation};
 use crate::limits::{Rate, Rates};
 use crate::outbound::Roots;
 use crate::store::redis::RedisSettings;
@@ -43,7 +43,7 @@ pub struct Places {
     pub data_dir: PathBuf,
     /// `USERS_FILE` (`{DATA_DIR}/users.json`).
     pub users_file: PathBuf,
-    /// `SIGNING_ALGORITHM` (`ES256`, or `EdDSA`), `SIGNING_KEY_INTERVAL` (90 days), `SIGNING_KEY_LEAD` (10 minutes).
+    /// `SIGNING_ALGORITHM` (`ES256`, or `EdDSA`, `RS256`), `SIGNING_KEY_INTERVAL` (90 days), `SIGNING_KEY_LEAD` (10 minutes).
     pub rotation: Rotation,
 }
 
@@ -68,6 +68,8 @@ pub struct Config {
     pub documents: Option<DocumentRules>,
     /// `DEVICE_GRANT` (`true`): whether devices without a browser are served (RFC 8628).
     pub devices: bool,
+    /// `CLIENT_CREDENTIALS` (`false`): whether clients may act on their own behalf (RFC 6749 §4.4).
+    pub client_credentials: bool,
     /// `OUTBOUND_CA_FILE`: certificates that are trusted besides those of the public web.
     pub roots: Roots,
     /// `REDIS_URL` with `REDIS_PASSWORD`: the store; without, it is a file in the data directory.
@@ -136,6 +138,7 @@ impl Config {
         let rates = rates(&mut reader);
         let documents = documents(&mut reader);
         let devices = reader.or("DEVICE_GRANT", true, "true or false");
+        let client_credentials = reader.or("CLIENT_CREDENTIALS", false, "true or false");
         let roots = roots(&mut reader);
         let redis = redis(&mut reader);
         reader.finish()?;
@@ -150,6 +153,7 @@ impl Config {
                 rates,
                 documents,
                 devices,
+                client_credentials,
                 roots,
                 redis,
                 providers,
@@ -188,11 +192,15 @@ fn address<S: Strings>(reader: &mut Reader<'_, S>, name: &str, port: u16) -> Soc
 }
 
 fn rotation<S: Strings>(reader: &mut Reader<'_, S>) -> Rotation {
+    const SIGNS: &str = "ES256, EdDSA or RS256";
     let rotation = Rotation {
-        algorithm: reader.or("SIGNING_ALGORITHM", Algorithm::Es256, "ES256 or EdDSA"),
+        algorithm: reader.or("SIGNING_ALGORITHM", Algorithm::Es256, SIGNS),
         interval: reader.or("SIGNING_KEY_INTERVAL", 7_776_000, "a number of seconds"),
         lead: reader.or("SIGNING_KEY_LEAD", 600, "a number of seconds"),
     };
+    if !PrivateKey::ALGORITHMS.contains(&rotation.algorithm) {
+        reader.mistake("SIGNING_ALGORITHM", format!("expected {SIGNS}"));
+    }
     if !(0..=86_400).contains(&rotation.lead) {
         reader.mistake("SIGNING_KEY_LEAD", "expected 0 to 86400 seconds");
     }

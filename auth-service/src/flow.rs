@@ -2,6 +2,8 @@
 //! failure; it knows neither HTTP nor how anything is stored.
 
 pub mod authorize;
+pub mod client_authentication;
+pub mod client_credentials;
 pub mod clients;
 pub mod configuration;
 pub mod consent;
@@ -49,6 +51,8 @@ pub struct Deps {
     pub documents: Option<Documents>,
     /// Whether devices without a browser are served (RFC 8628).
     pub devices: bool,
+    /// Whether clients may act on their own behalf (RFC 6749 §4.4).
+    pub client_credentials: bool,
     /// Who users are.
     pub identities: Arc<dyn Identities>,
     /// Where users sign in who have no password here.

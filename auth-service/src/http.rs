@@ -100,7 +100,7 @@ pub fn internal(deps: &Arc<Deps>) -> Router {
         .route("/health/live", get(internal::live))
         .route("/health/ready", get(internal::ready))
         .route("/metrics", get(internal::metrics))
-        .route("/internal/clients", get(inventory::clients))
+        .route("/internal/clients", get(inventory::clients).post(inventory::add_client))
         .route("/internal/clients/{client_id}", get(inventory::client).delete(inventory::delete_client))
         .route("/internal/grants", get(inventory::grants))
         .route("/internal/stats", get(inventory::stats))

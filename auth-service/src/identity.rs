@@ -50,7 +50,7 @@ pub trait Identities: Send + Sync + std::fmt::Debug {
     async fn admit(&self, person: &Person) -> Result<Option<User>, IdentityError>;
 
     /// The user as they are now, with what they may do now; `None` when they are no more. Asked again at every step,
-    /// so that a change applies without a restart.
+    /// so that a change applies without a restart. A client that acts on its own behalf is its own user.
     async fn user(&self, subject: &Subject) -> Result<Option<User>, IdentityError>;
 
     /// The user who signs in as `username`.

@@ -6,6 +6,7 @@
 //! `tests/store_contract.rs` is the suite that every implementation passes.
 
 mod about;
+mod assertion;
 mod device;
 pub mod embedded;
 mod inventory;
@@ -24,6 +25,7 @@ use crate::domain::token::IssuedToken;
 use crate::domain::upstream::{Departure, Person};
 use crate::domain::user::Subject;
 
+pub use assertion::AssertionStore;
 pub use device::{DeviceStore, Polled};
 pub use inventory::{Counts, Grant, InventoryStore, Part};
 pub use live::Live;
@@ -208,9 +210,18 @@ pub enum Redemption {
     Unknown,
 }
 
-/// Families of refresh tokens.
+/// Families of refresh tokens, and grants that have none.
 #[async_trait]
 pub trait RefreshStore: Send + Sync {
+    /// Remembers an access token for which there was no code and will be no refresh token (RFC 6749 §4.4.3), until it expires: a
+    /// family of this one token, which is listed, and goes with its client and its subject, like any other.
+    async fn insert_grant(
+        &self,
+        family: FamilyId,
+        access: &Access,
+        token: IssuedToken,
+    ) -> Result<(), StoreError>;
+
     /// What was granted to a family; it never changes. Looking spends nothing: only [`Self::rotate_refresh`] decides.
     async fn family(&self, family: FamilyId, now: UnixTime) -> Result<Option<Access>, StoreError>;
 
@@ -283,6 +294,7 @@ pub enum Rotated {
 #[async_trait]
 pub trait Store:
     ClientStore
+    + AssertionStore
     + SessionStore
     + UpstreamStore
     + AuthorizationStore

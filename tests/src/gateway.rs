@@ -241,6 +241,22 @@ impl Gateway {
         claims.get("sub").and_then(Value::as_str).expect("a subject").to_owned()
     }
 
+    /// Adds a client, as an operator does, that may use `allowed_tools` on its own behalf: its id and, if it has one, its secret.
+    pub async fn add_client(&self, metadata: &Value, allowed_tools: &[&str]) -> Value {
+        let url = format!("http://{}/internal/clients", self.stack.settings().auth_internal_bind);
+        let answer = reqwest::Client::new().post(url).json(metadata).send().await.expect("an answer");
+        let mut answer: Value = answer.json().await.expect("JSON");
+        let added = answer.get_mut("added").unwrap_or_else(|| panic!("no client was added")).take();
+        let path = self.data_dir().join("users.json");
+        let mut users: Value =
+            serde_json::from_slice(&std::fs::read(&path).expect("the users file")).expect("JSON");
+        let file = users.as_object_mut().expect("an object");
+        let clients = file.entry("clients").or_insert_with(|| json!([])).as_array_mut().expect("a list");
+        clients.push(json!({ "client_id": added.get("client_id"), "allowed_tools": allowed_tools }));
+        std::fs::write(&path, users.to_string()).expect("the users file is written");
+        added
+    }
+
     /// Revokes, as an operator does: on the auth service's internal port.
     pub async fn revoke(&self, what: &Value) {
         let url = format!("http://{}/internal/revocations", self.stack.settings().auth_internal_bind);

@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "helpers of a test fail it by panicking")]
 
+use gateway_core::jwt::Algorithm;
+use gateway_core::jwt::sign::SigningKey;
 use gateway_e2e::gateway::Gateway;
 use gateway_e2e::raw;
 use gateway_e2e::sdk::{Language, Sdk};
@@ -35,6 +37,34 @@ async fn the_typescript_client_signs_in_and_uses_both_servers() {
 #[tokio::test]
 async fn the_python_client_signs_in_and_uses_both_servers() {
     uses_both_servers(Language::Python).await;
+}
+
+/// MCP's extension `io.modelcontextprotocol/oauth-client-credentials`, in both of its forms.
+#[tokio::test]
+async fn the_typescript_client_acts_on_its_own_behalf_with_a_secret_or_with_a_key() {
+    let gateway = Gateway::builder().with("CLIENT_CREDENTIALS", "true").start().await;
+    let key = SigningKey::from_seed(Algorithm::Es256, &[7; 32]).expect("a key");
+    let private_key: Value = serde_json::from_str(&key.to_private_jwk()).expect("a JWK");
+    let mut metadata = json!({ "client_name": "Job", "grant_types": ["client_credentials"] });
+    let with_secret = gateway.add_client(&metadata, &["time/*"]).await;
+    metadata["token_endpoint_auth_method"] = json!("private_key_jwt");
+    metadata["jwks"] = json!({ "keys": [key.public_jwk()] });
+    let mut with_key = gateway.add_client(&metadata, &["time/get_current_time"]).await;
+    with_key["private_key"] = private_key;
+    with_key["algorithm"] = json!("ES256");
+    let one_tool = &["get_current_time"][..];
+    for (mut who, tools) in [(with_secret, &["get_current_time", "convert_time"][..]), (with_key, one_tool)] {
+        who["do"] = json!("connect_alone");
+        who["url"] = json!(gateway.url("/time/mcp"));
+        who["issuer"] = json!(gateway.origin());
+        let mut job = Sdk::start(Language::TypeScript);
+        job.run(who).await;
+        assert_eq!(job.tools().await, tools);
+        let now = job.call("get_current_time", json!({ "timezone": "Europe/Vienna" })).await;
+        assert!(now.contains("Europe/Vienna"), "{now}");
+        job.close().await;
+    }
+    gateway.stop().await;
 }
 
 fn access_token(tokens: &Value) -> String {

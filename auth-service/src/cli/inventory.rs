@@ -1,11 +1,15 @@
 //! `clients`, `tokens`, `stats` and `purge`: what is in the store, which belongs to the running service.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use url::form_urlencoded::byte_serialize;
 
+use super::CommandError;
+use crate::identity::users_file::UsersFileError;
+use crate::identity::users_file::edit;
 use crate::operator::{self, OperatorError};
 
 /// How much is asked for at a time.
@@ -14,6 +18,26 @@ const LIMIT: usize = 100;
 /// What to do with clients.
 #[derive(Debug, Subcommand)]
 pub(super) enum Clients {
+    /// Register a client that acts on its own behalf (`CLIENT_CREDENTIALS`), permit it what it may do, and print its id and,
+    /// once, its secret. It never expires.
+    Add {
+        /// What the client is called.
+        name: String,
+        /// A file with its public keys (a JSON Web Key Set): it signs with the private one instead of having a secret.
+        #[arg(long, value_name = "FILE")]
+        jwks: Option<PathBuf>,
+        #[command(flatten)]
+        permissions: Permissions,
+    },
+    /// Say what a client may do on its own behalf, instead of what was said before. A running service takes it in within two
+    /// seconds.
+    Permit {
+        /// The client's id; it may be the address of its metadata.
+        #[arg(allow_hyphen_values = true)]
+        id: String,
+        #[command(flatten)]
+        permissions: Permissions,
+    },
     /// Show all registered clients.
     List,
     /// Show one client, with all that it said about itself.
@@ -22,12 +46,23 @@ pub(super) enum Clients {
         #[arg(allow_hyphen_values = true)]
         id: String,
     },
-    /// Delete a client: everything of it ends at once.
+    /// Delete a client, with what it may do on its own behalf: everything of it ends at once.
     Delete {
         /// The client's id; of one that is an address, everything is revoked.
         #[arg(allow_hyphen_values = true)]
         id: String,
     },
+}
+
+/// What a client may do on its own behalf: nothing without any of them.
+#[derive(Debug, Args)]
+pub(super) struct Permissions {
+    /// A role that the users file defines; may be repeated.
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+    /// `*`, `server/*` or `server/tool`; may be repeated.
+    #[arg(long = "allow", value_name = "PATTERN")]
+    allowed_tools: Vec<String>,
 }
 
 /// What to do with grants.
@@ -52,13 +87,56 @@ pub(super) fn tokens(bound: SocketAddr, order: &Tokens) -> Result<Value, Operato
     all(bound, "grants", &filters.collect::<String>())
 }
 
-/// Carries out `order` at the service whose internal port is bound to `bound`; gives what is printed.
-pub(super) fn clients(bound: SocketAddr, order: &Clients) -> Result<Value, OperatorError> {
+/// Carries out `order` at the service whose internal port is bound to `bound`, and in the users file; gives what is printed.
+pub(super) fn clients(bound: SocketAddr, users_file: &Path, order: Clients) -> Result<Value, CommandError> {
     match order {
-        Clients::List => all(bound, "clients", ""),
-        Clients::Show { id } => operator::fetch(bound, &address(id)),
-        Clients::Delete { id } => operator::delete(bound, &address(id)),
+        Clients::List => Ok(all(bound, "clients", "")?),
+        Clients::Show { id } => Ok(operator::fetch(bound, &address(&id))?),
+        Clients::Delete { id } => {
+            let deleted = operator::delete(bound, &address(&id));
+            match edit::remove_client(users_file, &id) {
+                Ok(_) | Err(UsersFileError::Missing(_)) => Ok(deleted?),
+                Err(error) => Err(error.into()),
+            }
+        }
+        Clients::Permit { id, permissions } => {
+            permit(users_file, &id, permissions)?;
+            Ok(json!({ "permitted": id }))
+        }
+        Clients::Add { name, jwks, permissions } => {
+            let added = operator::post(bound, "/internal/clients", &metadata(&name, jwks.as_deref())?)?;
+            let id = added.pointer("/added/client_id").and_then(Value::as_str).unwrap_or_default();
+            // A client that may do nothing, and whose secret nobody was told, is of no use to anybody.
+            permit(users_file, id, permissions).or_else(|error| {
+                operator::delete(bound, &address(id))?;
+                Err(error)
+            })?;
+            Ok(added)
+        }
     }
+}
+
+fn permit(users_file: &Path, id: &str, permissions: Permissions) -> Result<(), CommandError> {
+    let Permissions { roles, allowed_tools } = permissions;
+    Ok(edit::permit_client(users_file, id, roles, allowed_tools)?)
+}
+
+/// What a client that acts on its own behalf would register with (RFC 7591 §2).
+fn metadata(name: &str, jwks: Option<&Path>) -> Result<Value, CommandError> {
+    let method = if jwks.is_some() { "private_key_jwt" } else { "client_secret_basic" };
+    let mut metadata = json!({
+        "client_name": name,
+        "grant_types": ["client_credentials"],
+        "token_endpoint_auth_method": method,
+    });
+    if let (Some(path), Some(members)) = (jwks, metadata.as_object_mut()) {
+        let unreadable =
+            |error: &dyn std::fmt::Display| CommandError::Jwks(path.to_owned(), error.to_string());
+        let text = std::fs::read(path).map_err(|error| unreadable(&error))?;
+        let keys: Value = serde_json::from_slice(&text).map_err(|error| unreadable(&error))?;
+        members.insert("jwks".to_owned(), keys);
+    }
+    Ok(metadata)
 }
 
 /// How much is kept.

@@ -11,7 +11,7 @@ use service_kit::random::{NoEntropy, Rng, SystemRng};
 use super::CommandError;
 use crate::identity::password;
 use crate::identity::users_file::edit::{self, Change, NewUpstreamUser, NewUser};
-use crate::identity::users_file::{Account, Accounts, UpstreamAccount, UsersFileError};
+use crate::identity::users_file::{Account, Accounts, ClientAccount, UpstreamAccount, UsersFileError};
 
 /// The first user of a new installation.
 const FIRST_USER: &str = "admin";
@@ -34,7 +34,7 @@ pub(super) enum Users {
         #[arg(long = "allow", value_name = "PATTERN")]
         allowed_tools: Vec<String>,
     },
-    /// Show all users, and what they may be granted.
+    /// Show all users, and what they may be granted; and the clients that may act on their own behalf.
     List,
     /// Give a user a new generated password and print it, once.
     Passwd {
@@ -70,9 +70,9 @@ pub(super) fn run(path: &Path, order: Users) -> Result<Value, CommandError> {
         Users::List => {
             let accounts = Accounts::read(path)?;
             let upstream: Vec<Value> = accounts.upstream().map(described_upstream).collect();
-            Ok(
-                json!({ "users": accounts.all().map(described).collect::<Vec<_>>(), "upstream_users": upstream }),
-            )
+            let clients: Vec<Value> = accounts.clients().map(described_client).collect();
+            let users: Vec<Value> = accounts.all().map(described).collect();
+            Ok(json!({ "users": users, "upstream_users": upstream, "clients": clients }))
         }
         Users::Passwd { name } => {
             // Before the hash is made, which takes its time.
@@ -142,6 +142,15 @@ fn described(account: &Account) -> Value {
         "sub": account.user.subject.as_str(),
         "roles": account.roles,
         "scopes": account.user.allowed.to_string(),
+        "disabled": account.is_disabled,
+    })
+}
+
+fn described_client(account: &ClientAccount) -> Value {
+    json!({
+        "client_id": account.id.as_str(),
+        "roles": account.roles,
+        "scopes": account.allowed.to_string(),
         "disabled": account.is_disabled,
     })
 }

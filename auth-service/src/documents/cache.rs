@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gateway_core::time::UnixTime;
 
 use super::NoDocument;
-use crate::domain::client::Client;
 use crate::domain::document_url::DocumentUrl;
 
 /// Seconds for which a document may still be used when it is no longer fresh and cannot be fetched (RFC 5861 §4): a client
@@ -20,24 +19,31 @@ pub const RETRY_AFTER: u64 = 10;
 /// Most documents that are remembered: usually 1 KiB each, and never more than a few.
 const MAX_SLOTS: usize = 2048;
 
-/// What was fetched.
+/// What was fetched, as what it says.
 #[derive(Debug)]
-pub(super) struct Described {
-    pub(super) client: Arc<Client>,
+pub(super) struct Described<T> {
+    pub(super) content: Arc<T>,
     /// Seconds.
     pub(super) fresh_for: u64,
 }
 
 /// What is known of one document.
-#[derive(Debug, Default)]
-pub(super) struct Slot {
-    document: Option<Document>,
+#[derive(Debug)]
+pub(super) struct Slot<T> {
+    document: Option<Document<T>>,
     failure: Option<Failure>,
 }
 
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self { document: None, failure: None }
+    }
+}
+
 #[derive(Debug)]
-struct Document {
-    client: Arc<Client>,
+struct Document<T> {
+    content: Arc<T>,
+    fetched_at: UnixTime,
     fresh_until: UnixTime,
 }
 
@@ -47,11 +53,22 @@ struct Failure {
     retry_at: UnixTime,
 }
 
-impl Slot {
+impl<T> Slot<T> {
+    /// Like [`Self::known`], but a document in which something is missing is asked for again, long before it is stale.
+    pub(super) fn known_to_hold(
+        &self,
+        now: UnixTime,
+        holds: impl Fn(&T) -> bool,
+    ) -> Option<Result<Arc<T>, NoDocument>> {
+        let was_just_asked = self.failure.is_some_and(|it| now < it.retry_at)
+            || self.document.as_ref().is_some_and(|it| now.since(it.fetched_at) < RETRY_AFTER);
+        self.known(now).filter(|known| was_just_asked || known.as_ref().is_ok_and(|content| holds(content)))
+    }
+
     /// The answer, if it is known without asking again.
-    pub(super) fn known(&self, now: UnixTime) -> Option<Result<Arc<Client>, NoDocument>> {
+    pub(super) fn known(&self, now: UnixTime) -> Option<Result<Arc<T>, NoDocument>> {
         if let Some(document) = self.document.as_ref().filter(|it| now < it.fresh_until) {
-            return Some(Ok(Arc::clone(&document.client)));
+            return Some(Ok(Arc::clone(&document.content)));
         }
         let failure = self.failure.filter(|it| now < it.retry_at)?;
         Some(self.after(failure.error, now))
@@ -60,15 +77,16 @@ impl Slot {
     /// Takes in what came of asking; gives the answer.
     pub(super) fn learn(
         &mut self,
-        fetched: Result<Described, NoDocument>,
+        fetched: Result<Described<T>, NoDocument>,
         now: UnixTime,
-    ) -> Result<Arc<Client>, NoDocument> {
+    ) -> Result<Arc<T>, NoDocument> {
         match fetched {
-            Ok(Described { client, fresh_for }) => {
+            Ok(Described { content, fresh_for }) => {
                 let fresh_until = now.plus(fresh_for);
                 self.failure = None;
-                self.document = Some(Document { client: Arc::clone(&client), fresh_until });
-                Ok(client)
+                self.document =
+                    Some(Document { content: Arc::clone(&content), fetched_at: now, fresh_until });
+                Ok(content)
             }
             Err(error) => {
                 self.failure = Some(Failure { error, retry_at: now.plus(RETRY_AFTER) });
@@ -81,9 +99,9 @@ impl Slot {
     }
 
     /// After a failure: the old document, as long as it may stand in.
-    fn after(&self, error: NoDocument, now: UnixTime) -> Result<Arc<Client>, NoDocument> {
+    fn after(&self, error: NoDocument, now: UnixTime) -> Result<Arc<T>, NoDocument> {
         let usable = self.document.as_ref().filter(|it| now < it.fresh_until.plus(STALE));
-        usable.map(|document| Arc::clone(&document.client)).ok_or(error)
+        usable.map(|document| Arc::clone(&document.content)).ok_or(error)
     }
 }
 
@@ -97,20 +115,26 @@ const fn is_passing(error: NoDocument) -> bool {
 
 /// One slot for each document. Two generations: what is asked for moves to the young one; when that is full, the old one is
 /// dropped.
-#[derive(Debug, Default)]
-pub(super) struct Slots(Mutex<Generations>);
+#[derive(Debug)]
+pub(super) struct Slots<T>(Mutex<Generations<T>>);
 
-#[derive(Debug, Default)]
-struct Generations {
-    young: HashMap<DocumentUrl, Shared>,
-    old: HashMap<DocumentUrl, Shared>,
+#[derive(Debug)]
+struct Generations<T> {
+    young: HashMap<DocumentUrl, Shared<T>>,
+    old: HashMap<DocumentUrl, Shared<T>>,
 }
 
 /// Who holds the lock fetches; who waits for it finds the answer.
-type Shared = Arc<tokio::sync::Mutex<Slot>>;
+type Shared<T> = Arc<tokio::sync::Mutex<Slot<T>>>;
 
-impl Slots {
-    pub(super) fn of(&self, url: &DocumentUrl) -> Shared {
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Self(Mutex::new(Generations { young: HashMap::new(), old: HashMap::new() }))
+    }
+}
+
+impl<T> Slots<T> {
+    pub(super) fn of(&self, url: &DocumentUrl) -> Shared<T> {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = slots.young.get(url) {
             return Arc::clone(slot);
@@ -127,26 +151,27 @@ impl Slots {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::client::Client;
     use crate::domain::client_document::{self, DocumentError};
     use crate::outbound::OutboundError;
 
     const T0: UnixTime = UnixTime::from_secs(1_800_000_000);
     const DOWN: NoDocument = NoDocument::Unavailable(OutboundError::TimedOut);
 
-    fn described(name: &str) -> Described {
+    fn described(name: &str) -> Described<Client> {
         let json = serde_json::json!({
             "client_id": "https://app.example/c", "client_name": name, "redirect_uris": ["https://app.example/cb"],
         });
         let url = "https://app.example/c".parse().unwrap();
         let client = client_document::parse(json.to_string().as_bytes(), &url, T0).unwrap();
-        Described { client: Arc::new(client), fresh_for: 600 }
+        Described { content: Arc::new(client), fresh_for: 600 }
     }
 
     fn name(answer: Option<Result<Arc<Client>, NoDocument>>) -> Option<Result<String, NoDocument>> {
         answer.map(|answer| answer.map(|client| client.profile.name.clone().unwrap()))
     }
 
-    fn learned() -> Slot {
+    fn learned() -> Slot<Client> {
         let mut slot = Slot::default();
         slot.learn(Ok(described("first")), T0).unwrap();
         slot
@@ -182,6 +207,19 @@ mod tests {
     }
 
     #[test]
+    fn e_11_what_is_missing_in_a_fresh_document_is_looked_for_again_and_not_at_once() {
+        let mut slot = learned();
+        let known =
+            |slot: &Slot<Client>, now: UnixTime, holds: bool| name(slot.known_to_hold(now, |_| holds));
+        assert_eq!(known(&slot, T0.plus(RETRY_AFTER), true), Some(Ok("first".to_owned())));
+        assert_eq!(known(&slot, T0.plus(RETRY_AFTER - 1), false), Some(Ok("first".to_owned())));
+        assert_eq!(known(&slot, T0.plus(RETRY_AFTER), false), None);
+        slot.learn(Err(DOWN), T0.plus(RETRY_AFTER)).unwrap();
+        assert_eq!(known(&slot, T0.plus(2 * RETRY_AFTER - 1), false), Some(Ok("first".to_owned())));
+        assert_eq!(known(&slot, T0.plus(2 * RETRY_AFTER), false), None);
+    }
+
+    #[test]
     fn d_22_a_failure_is_remembered_for_seconds_only() {
         let mut slot = Slot::default();
         assert_eq!(slot.learn(Err(NoDocument::Gone), T0), Err(NoDocument::Gone));
@@ -192,7 +230,7 @@ mod tests {
     #[test]
     fn d_22_the_number_of_documents_is_bounded_and_those_in_use_stay() {
         let url = |number: usize| -> DocumentUrl { format!("https://app.example/{number}").parse().unwrap() };
-        let slots = Slots::default();
+        let slots = Slots::<Client>::default();
         let used = slots.of(&url(0));
         for number in 0..10 * MAX_SLOTS {
             slots.of(&url(number));

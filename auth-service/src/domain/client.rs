@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gateway_core::time::UnixTime;
 use service_kit::random::{NoEntropy, Rng};
 
+use super::client_keys::ClientKeys;
 use super::document_url::DocumentUrl;
 use super::redirect_uri::RedirectUri;
 use super::secret::Digest;
@@ -71,7 +72,7 @@ impl fmt::Display for ClientId {
 }
 
 /// How a client proves who it is at the token endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientAuthentication {
     /// A public client: it proves nothing, PKCE protects its codes.
     None,
@@ -82,6 +83,8 @@ pub enum ClientAuthentication {
         /// What is kept of it.
         digest: Digest,
     },
+    /// A private key of its own: it signs an assertion for each request (RFC 7523), and these are the public halves.
+    PrivateKey(ClientKeys),
 }
 
 /// Where a client secret is sent (RFC 6749 §2.3.1).
@@ -101,18 +104,20 @@ impl ClientAuthentication {
             Self::None => "none",
             Self::Secret { method: SecretMethod::Basic, .. } => "client_secret_basic",
             Self::Secret { method: SecretMethod::Post, .. } => "client_secret_post",
+            Self::PrivateKey(_) => "private_key_jwt",
         }
     }
 
     /// Whether `presented` (nothing, or the digest of a secret) is what this client proves itself with. Constant time.
     /// A secret is accepted from either place, because libraries do not keep to what they registered; a missing one
-    /// never is, and a public client that sends one is not the client it says it is.
+    /// never is, and a public client that sends one is not the client it says it is. A client that has a private key proves
+    /// itself with an assertion only.
     #[must_use]
     pub fn accepts(&self, presented: Option<&Digest>) -> bool {
         match (self, presented) {
             (Self::None, None) => true,
             (Self::Secret { digest, .. }, Some(secret)) => digest == secret,
-            (Self::None, Some(_)) | (Self::Secret { .. }, None) => false,
+            (Self::None, Some(_)) | (Self::Secret { .. }, None) | (Self::PrivateKey(_), _) => false,
         }
     }
 }
@@ -151,6 +156,9 @@ pub struct ClientProfile {
     pub refreshes: bool,
     /// Whether `grant_types` holds [`GRANT_TYPE`](super::device::GRANT_TYPE).
     pub devices: bool,
+    /// Whether `grant_types` holds `client_credentials`. What the client may do on its own behalf is said elsewhere, by the
+    /// operator.
+    pub credentials: bool,
     /// `scope`: what the client expects to ask for, without what means nothing here. It binds nobody: what a client
     /// gets is decided at each authorization.
     pub scope: Option<String>,

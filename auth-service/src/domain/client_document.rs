@@ -1,10 +1,11 @@
 //! Client ID Metadata Documents (draft-ietf-oauth-client-id-metadata-document-02 §4): what a client publishes about itself.
 
+use gateway_core::jwks::KeySetError;
 use gateway_core::time::UnixTime;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::client::{Client, ClientAuthentication, ClientId};
+use super::client::{Client, ClientId};
 use super::document_url::DocumentUrl;
 use super::error::Refusal;
 use super::metadata;
@@ -24,8 +25,8 @@ pub enum DocumentError {
     /// §4.1: everybody can read the document, so nothing in it is a secret.
     #[error("the document holds a client_secret")]
     Secret,
-    /// §4.1, and what we support: the client is public.
-    #[error("the document asks for a token_endpoint_auth_method other than none")]
+    /// §4.1, and what we support: the client is public, or it signs.
+    #[error("the document asks for a token_endpoint_auth_method other than none and private_key_jwt")]
     Authentication,
     /// MCP asks for a name.
     #[error("the document has no client_name")]
@@ -33,6 +34,9 @@ pub enum DocumentError {
     /// A logo that could be swapped on the way.
     #[error("the logo_uri in the document is not https")]
     Logo,
+    /// The other document that a client publishes, its keys, is of no use.
+    #[error("the jwks_uri of the client: {0}")]
+    Keys(#[from] KeySetError),
     /// The rules of a registration.
     #[error(transparent)]
     Metadata(#[from] Refusal),
@@ -46,6 +50,8 @@ struct RawDocument {
     client_secret_expires_at: Option<IgnoredAny>,
     token_endpoint_auth_method: Option<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    jwks: Option<IgnoredAny>,
+    jwks_uri: Option<IgnoredAny>,
     logo_uri: Option<String>,
 }
 
@@ -61,13 +67,11 @@ pub fn parse(body: &[u8], url: &DocumentUrl, now: UnixTime) -> Result<Client, Do
     if raw.client_secret.is_some() || raw.client_secret_expires_at.is_some() {
         return Err(DocumentError::Secret);
     }
-    if !raw.may_be_public() {
-        return Err(DocumentError::Authentication);
-    }
+    let signs = raw.signs().ok_or(DocumentError::Authentication)?;
     if raw.logo_uri.as_deref().is_some_and(|logo| !logo.starts_with("https://")) {
         return Err(DocumentError::Logo);
     }
-    let profile = metadata::published_profile(body)?;
+    let (profile, authentication) = metadata::published(body, signs)?;
     if profile.name.is_none() {
         return Err(DocumentError::NoName);
     }
@@ -76,12 +80,28 @@ pub fn parse(body: &[u8], url: &DocumentUrl, now: UnixTime) -> Result<Client, Do
         issued_at: now,
         expires_at: None,
         registration: None,
-        authentication: ClientAuthentication::None,
+        authentication,
         profile,
     })
 }
 
 impl RawDocument {
+    /// Whether the client signs or proves nothing; `None` when it would have it otherwise. One that could do both signs, if it
+    /// says with which keys: it has read in our metadata that it may.
+    fn signs(&self) -> Option<bool> {
+        let listed = self.token_endpoint_auth_methods_supported.as_deref();
+        let could_sign = match (self.token_endpoint_auth_method.as_deref(), listed) {
+            (Some("private_key_jwt"), None) => true,
+            (Some("private_key_jwt") | None, Some(methods)) => {
+                methods.iter().any(|it| it == "private_key_jwt")
+            }
+            (_, _) => false,
+        };
+        let has_keys = self.jwks.is_some() || self.jwks_uri.is_some();
+        let may_be_public = self.may_be_public();
+        if could_sign && (has_keys || !may_be_public) { Some(true) } else { may_be_public.then_some(false) }
+    }
+
     /// Whether the client is content with proving nothing. One that says so in neither way cannot mean the default of RFC
     /// 7591, which is a shared secret; and one that would rather sign may list `none` among the methods it has as well.
     fn may_be_public(&self) -> bool {
@@ -99,6 +119,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::domain::client::ClientAuthentication;
+    use crate::domain::client_keys::ClientKeys;
     use crate::domain::error::ErrorCode;
 
     const URL: &str = "https://app.example/client.json";
@@ -152,9 +174,7 @@ mod tests {
     fn d_21_nobody_shares_a_secret_with_everybody() {
         assert_eq!(with("client_secret", json!("x")), Err(DocumentError::Secret));
         assert_eq!(with("client_secret_expires_at", json!(0)), Err(DocumentError::Secret));
-        for method in
-            ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", ""]
-        {
+        for method in ["client_secret_basic", "client_secret_post", "client_secret_jwt", ""] {
             let refused = with("token_endpoint_auth_method", json!(method));
             assert_eq!(refused, Err(DocumentError::Authentication), "{method}");
         }
@@ -172,13 +192,43 @@ mod tests {
             (Value::Null, Value::Null, true),
             (Value::Null, json!(["private_key_jwt", "none"]), true),
             (json!("private_key_jwt"), json!(["private_key_jwt", "none"]), true),
-            (json!("private_key_jwt"), json!(["private_key_jwt"]), false),
+            (json!("private_key_jwt"), json!(["client_secret_basic"]), false),
             (json!("none"), json!(["private_key_jwt"]), false),
             (json!("client_secret_basic"), json!(["none"]), false),
             (Value::Null, json!([]), false),
         ] {
-            assert_eq!(methods(one.clone(), several.clone()).is_ok(), is_taken, "{one} {several}");
+            let client = methods(one.clone(), several.clone());
+            assert_eq!(client.is_ok(), is_taken, "{one} {several}");
+            assert!(client.is_err() || client.unwrap().authentication == ClientAuthentication::None);
         }
+    }
+
+    #[test]
+    fn a_client_that_can_sign_signs_with_the_keys_that_it_names() {
+        let keys = "https://app.example/keys.json";
+        for (one, several) in [
+            (json!("private_key_jwt"), Value::Null),
+            (json!("private_key_jwt"), json!(["none", "private_key_jwt"])),
+            (Value::Null, json!(["none", "private_key_jwt"])),
+        ] {
+            let client = document(|document| {
+                document["token_endpoint_auth_method"] = one.clone();
+                document["token_endpoint_auth_methods_supported"] = several.clone();
+                document["jwks_uri"] = json!(keys);
+            });
+            let at = ClientKeys::At(keys.parse().unwrap());
+            assert_eq!(
+                client.unwrap().authentication,
+                ClientAuthentication::PrivateKey(at),
+                "{one} {several}"
+            );
+        }
+        let Err(DocumentError::Metadata(refusal)) =
+            with("token_endpoint_auth_method", json!("private_key_jwt"))
+        else {
+            panic!("a client without keys is taken")
+        };
+        assert_eq!(refusal.description, "private_key_jwt needs jwks or jwks_uri");
     }
 
     #[test]

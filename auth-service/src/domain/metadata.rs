@@ -6,8 +6,8 @@
 use gateway_core::scope::ScopeSet;
 use serde::Deserialize;
 
-use super::client::{ApplicationType, ClientProfile, SecretMethod};
-use super::client_keys::ClientKeys;
+use super::client::{ApplicationType, ClientAuthentication, ClientProfile, SecretMethod};
+use super::client_keys::{ClientKeys, RawKeys};
 use super::device::GRANT_TYPE;
 use super::error::{ErrorCode, Refusal};
 use super::redirect_uri::{RedirectKind, RedirectUri, RedirectUriError};
@@ -17,8 +17,19 @@ use super::redirect_uri::{RedirectKind, RedirectUri, RedirectUriError};
 pub struct ClientMetadata {
     /// What is kept.
     pub profile: ClientProfile,
-    /// `None` for a public client.
-    pub secret_method: Option<SecretMethod>,
+    /// How the client wants to prove who it is.
+    pub authentication: WantedAuthentication,
+}
+
+/// `token_endpoint_auth_method`, with what belongs to it. A secret is ours to make, so it is not there yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WantedAuthentication {
+    /// `none`.
+    None,
+    /// `client_secret_basic` or `client_secret_post`.
+    Secret(SecretMethod),
+    /// `private_key_jwt`.
+    PrivateKey(ClientKeys),
 }
 
 /// Most redirect URIs of one client.
@@ -39,7 +50,7 @@ struct RawMetadata {
     scope: Option<String>,
     software_id: Option<String>,
     software_version: Option<String>,
-    jwks: Option<ClientKeys>,
+    jwks: Option<RawKeys>,
     jwks_uri: Option<String>,
 }
 
@@ -57,19 +68,35 @@ impl ClientMetadata {
     /// # Errors
     /// `invalid_client_metadata` or `invalid_redirect_uri` (RFC 7591 §3.2.2).
     pub fn parse(body: &[u8]) -> Result<Self, Refusal> {
-        let mut raw = RawMetadata::read(body)?;
-        let method = raw.token_endpoint_auth_method.take();
-        Ok(Self { profile: raw.profile()?, secret_method: secret_method(method.as_deref())? })
+        let raw = RawMetadata::read(body)?;
+        let authentication = raw.authentication();
+        let profile = raw.profile()?;
+        let authentication = authentication?;
+        if profile.credentials && authentication == WantedAuthentication::None {
+            return Err(invalid(NOBODY_ELSE));
+        }
+        Ok(Self { profile, authentication })
     }
 }
 
-/// What a client says about itself at an address of its own, by the same rules. How it authenticates is not part of it:
-/// there the rules differ.
+/// RFC 6749 §4.4: anybody could act for a client that proves nothing.
+const NOBODY_ELSE: &str =
+    "client_credentials is for clients with a token_endpoint_auth_method other than none";
+
+/// What a client says about itself at an address of its own, by the same rules. Whether it `signs` there is not found out
+/// here: there the rules differ.
 ///
 /// # Errors
 /// Like [`ClientMetadata::parse`].
-pub(super) fn published_profile(body: &[u8]) -> Result<ClientProfile, Refusal> {
-    RawMetadata::read(body)?.profile()
+pub(super) fn published(body: &[u8], signs: bool) -> Result<(ClientProfile, ClientAuthentication), Refusal> {
+    let raw = RawMetadata::read(body)?;
+    let keys = signs.then(|| ClientKeys::read(raw.jwks.as_ref(), raw.jwks_uri.as_deref())).transpose();
+    let profile = raw.profile()?;
+    match keys? {
+        Some(keys) => Ok((profile, ClientAuthentication::PrivateKey(keys))),
+        None if profile.credentials => Err(invalid(NOBODY_ELSE)),
+        None => Ok((profile, ClientAuthentication::None)),
+    }
 }
 
 impl RawMetadata {
@@ -83,11 +110,25 @@ impl RawMetadata {
             .map_err(|_| invalid("the body must be one JSON object whose members have the types of RFC 7591"))
     }
 
+    /// RFC 7591 §2: `client_secret_basic` when it is left out.
+    fn authentication(&self) -> Result<WantedAuthentication, Refusal> {
+        match self.token_endpoint_auth_method.as_deref() {
+            Some("none") => Ok(WantedAuthentication::None),
+            None | Some("client_secret_basic") => Ok(WantedAuthentication::Secret(SecretMethod::Basic)),
+            Some("client_secret_post") => Ok(WantedAuthentication::Secret(SecretMethod::Post)),
+            Some("private_key_jwt") => ClientKeys::read(self.jwks.as_ref(), self.jwks_uri.as_deref())
+                .map(WantedAuthentication::PrivateKey),
+            Some(_) => Err(invalid(
+                "token_endpoint_auth_method must be none, client_secret_basic, client_secret_post or private_key_jwt",
+            )),
+        }
+    }
+
     fn profile(self) -> Result<ClientProfile, Refusal> {
         if self.jwks.is_some() && self.jwks_uri.is_some() {
             return Err(invalid("jwks and jwks_uri must not be there together"));
         }
-        if let Some(problem) = self.jwks.as_ref().and_then(ClientKeys::problem) {
+        if let Some(problem) = self.jwks.as_ref().and_then(RawKeys::problem) {
             return Err(invalid(problem));
         }
         let grants = Grants::read(self.grant_types.as_deref())?;
@@ -106,6 +147,7 @@ impl RawMetadata {
             redirect_uris,
             refreshes: grants.refreshes,
             devices: grants.devices,
+            credentials: grants.credentials,
             scope: self.scope.as_deref().and_then(kept_scope),
             software_id: kept_text(self.software_id),
             software_version: kept_text(self.software_version),
@@ -158,36 +200,29 @@ fn application_type(name: Option<&str>, uris: &[RedirectUri]) -> Result<Applicat
 }
 
 /// What `grant_types` says.
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one grant is there")]
 struct Grants {
     redirects: bool,
     refreshes: bool,
     devices: bool,
+    credentials: bool,
 }
 
 impl Grants {
     /// Unknown grant types are ignored: clients list everything they could do.
     fn read(grant_types: Option<&[String]>) -> Result<Self, Refusal> {
         let Some(names) = grant_types else {
-            return Ok(Self { redirects: true, refreshes: false, devices: false });
+            return Ok(Self { redirects: true, refreshes: false, devices: false, credentials: false });
         };
         let holds = |name: &str| names.iter().any(|it| it == name);
-        let (redirects, devices) = (holds("authorization_code"), holds(GRANT_TYPE));
-        if redirects || devices {
-            Ok(Self { redirects, refreshes: holds("refresh_token"), devices })
+        let [redirects, devices, credentials] =
+            ["authorization_code", GRANT_TYPE, "client_credentials"].map(holds);
+        if redirects || devices || credentials {
+            Ok(Self { redirects, refreshes: holds("refresh_token"), devices, credentials })
         } else {
-            Err(invalid("grant_types must hold authorization_code or the device_code grant"))
-        }
-    }
-}
-
-/// RFC 7591 §2: `client_secret_basic` when it is left out.
-fn secret_method(name: Option<&str>) -> Result<Option<SecretMethod>, Refusal> {
-    match name {
-        Some("none") => Ok(None),
-        None | Some("client_secret_basic") => Ok(Some(SecretMethod::Basic)),
-        Some("client_secret_post") => Ok(Some(SecretMethod::Post)),
-        Some(_) => {
-            Err(invalid("token_endpoint_auth_method must be none, client_secret_basic or client_secret_post"))
+            Err(invalid(
+                "grant_types must hold authorization_code, the device_code grant or client_credentials",
+            ))
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use gateway_core::scope::ScopeSet;
 
+use super::client::ClientId;
 use super::secret::Digest;
 
 /// Who a token speaks for, for good: `{provider}:{stable id}`. Never a name or an e-mail address, which change hands.
@@ -11,10 +12,19 @@ use super::secret::Digest;
 pub struct Subject(String);
 
 impl Subject {
+    /// What stands in the place of the provider for clients that act on their own behalf; no provider has this name.
+    pub const CLIENT: &str = "client";
+
     /// The subject that `provider` knows as `id`.
     #[must_use]
     pub fn new(provider: &str, id: &str) -> Self {
         Self(format!("{provider}:{id}"))
+    }
+
+    /// A client that acts on its own behalf.
+    #[must_use]
+    pub fn of_client(id: &ClientId) -> Self {
+        Self::new(Self::CLIENT, id.as_str())
     }
 
     /// Reads a stored subject.

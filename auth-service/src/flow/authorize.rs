@@ -199,11 +199,20 @@ impl Asked {
 
 /// The server that `resource` means, and what `scope` asks for there.
 pub(super) fn target(deps: &Deps, parameters: &Parameters) -> Result<(ServerName, ScopeSet), Refusal> {
-    let server = deps.catalogue.requested(parameters.get("resource")?).ok_or(Refusal::new(
+    target_of(deps, parameters.get("resource")?, parameters.get("scope")?)
+}
+
+/// [`target`], of the values of the two parameters.
+pub(super) fn target_of(
+    deps: &Deps,
+    resource: Option<&str>,
+    asked: Option<&str>,
+) -> Result<(ServerName, ScopeSet), Refusal> {
+    let server = deps.catalogue.requested(resource).ok_or(Refusal::new(
         ErrorCode::InvalidTarget,
         "resource must be the URI of one MCP server of this gateway",
     ))?;
-    let scope = scope(server, parameters.get("scope")?)?;
+    let scope = scope(server, asked)?;
     Ok((server.clone(), scope))
 }
 

@@ -6,6 +6,7 @@ use super::Deps;
 use super::error::Cause;
 use crate::documents::NoDocument;
 use crate::domain::client::{Client, ClientId};
+use crate::domain::document_url::DocumentUrl;
 use crate::store::StoreError;
 
 /// Why a client is not known.
@@ -49,10 +50,15 @@ pub async fn find(deps: &Deps, id: &ClientId) -> Result<Client, ClientError> {
     match id {
         ClientId::Registered(_) => deps.store.client(id, deps.now()).await?.ok_or(ClientError::Unknown),
         ClientId::Document(url) => {
-            // Asking ourselves could go round in circles, and nobody is described here (D-30).
-            let is_ours = url.url().origin().ascii_serialization() == deps.catalogue.issuer().as_str();
-            let documents = deps.documents.as_ref().filter(|_| !is_ours).ok_or(ClientError::Unknown)?;
+            let documents =
+                deps.documents.as_ref().filter(|_| !is_ours(deps, url)).ok_or(ClientError::Unknown)?;
             Ok(Arc::unwrap_or_clone(documents.client(url, deps.now()).await?))
         }
     }
+}
+
+/// Whether an address is one of this service. Asking ourselves could go round in circles, and nobody publishes anything here
+/// (D-30).
+pub(super) fn is_ours(deps: &Deps, url: &DocumentUrl) -> bool {
+    url.url().origin().ascii_serialization() == deps.catalogue.issuer().as_str()
 }

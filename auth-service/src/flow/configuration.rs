@@ -5,14 +5,15 @@
 
 use super::Deps;
 use super::error::FlowError;
-use super::register::{Registered, honoured};
+use super::register::{Registered, authentication_of, honoured};
 use super::verify::living;
 use crate::audit::{self, Event};
 use crate::domain::client::{Client, ClientAuthentication, ClientId};
 use crate::domain::client_update::ClientUpdate;
 use crate::domain::error::{ErrorCode, Refusal};
+use crate::domain::metadata::WantedAuthentication;
 use crate::domain::revocation::Revocation;
-use crate::domain::secret::{ClientSecret, RegistrationToken, Secret};
+use crate::domain::secret::{RegistrationToken, Secret};
 
 /// The one answer to a token that does not fit, and to a client that does not exist: nobody learns which it was (D-10).
 const INVALID_TOKEN: Refusal =
@@ -74,8 +75,15 @@ pub fn read(managed: Managed) -> Registered {
 pub async fn replace(deps: &Deps, managed: Managed, body: &[u8]) -> Result<Registered, FlowError> {
     let Managed { client: before, token } = managed;
     let update = ClientUpdate::parse(body, &before)?;
-    let (authentication, new_secret) = authentication(deps, &before, &update)?;
-    let profile = honoured(deps, update.metadata)?.profile;
+    let metadata = honoured(deps, update.metadata)?;
+    let (authentication, new_secret) = match (&before.authentication, metadata.authentication) {
+        // It says where it sends its secret; which one that is remains ours to choose.
+        (ClientAuthentication::Secret { digest, .. }, WantedAuthentication::Secret(method)) => {
+            (ClientAuthentication::Secret { method, digest: *digest }, None)
+        }
+        (_, wanted) => authentication_of(deps, wanted)?,
+    };
+    let profile = metadata.profile;
     let client = Client {
         id: before.id.clone(),
         issued_at: before.issued_at,
@@ -95,25 +103,6 @@ pub async fn replace(deps: &Deps, managed: Managed, body: &[u8]) -> Result<Regis
     let detail = if loses_grants { "its grants are revoked" } else { "its grants are kept" };
     audit::record(Event::ClientUpdated).client(&client.id).detail(detail).ok();
     Ok(Registered { client, secret: new_secret.or(update.secret), token })
-}
-
-/// How the client proves itself from now on. It says whether it has a secret and where that is sent; which one it is
-/// remains ours to choose.
-fn authentication(
-    deps: &Deps,
-    before: &Client,
-    update: &ClientUpdate,
-) -> Result<(ClientAuthentication, Option<Secret<ClientSecret>>), FlowError> {
-    Ok(match (before.authentication, update.metadata.secret_method) {
-        (_, None) => (ClientAuthentication::None, None),
-        (ClientAuthentication::Secret { digest, .. }, Some(method)) => {
-            (ClientAuthentication::Secret { method, digest }, None)
-        }
-        (ClientAuthentication::None, Some(method)) => {
-            let secret = Secret::generate(deps.rng.as_ref())?;
-            (ClientAuthentication::Secret { method, digest: secret.digest() }, Some(secret))
-        }
-    })
 }
 
 /// Deletes the client (RFC 7592 §2.3): it, its codes and refresh tokens go in one step, in which its access tokens are

@@ -1,6 +1,6 @@
 //! What a token is worth, for those who are to know (RFC 7662).
 //!
-//! Only clients with a secret may ask, and each hears only of its own: a resource server of the access tokens whose
+//! Only clients that prove who they are may ask, and each hears only of its own: a resource server of the access tokens whose
 //! audience is a server that the operator said it stands for, a client of its own refresh tokens. Everything else is not
 //! active, whatever it is: nobody can find out about tokens that are not for them.
 
@@ -48,12 +48,12 @@ pub struct AccessFacts {
 /// is a use of the registration: resource servers do nothing else with theirs.
 ///
 /// # Errors
-/// `invalid_client` for a client that has no secret: anybody could ask in its name.
+/// `invalid_client` for a public client: anybody could ask in its name.
 pub async fn introspect(deps: &Deps, client: &Client, text: &str) -> Result<Option<Active>, FlowError> {
     let record = audit::record(Event::Introspection).client(&client.id);
     if client.authentication == ClientAuthentication::None {
-        record.detail("a client without a secret").refused();
-        let description = "introspection is for clients that have a secret";
+        record.detail("a public client").refused();
+        let description = "introspection is for clients that authenticate";
         return Err(FlowError::refused(ErrorCode::InvalidClient, description));
     }
     if !deps.store.live().is_current() {

@@ -4,16 +4,13 @@ use gateway_core::jwt::Claims;
 use gateway_core::scope::ScopeSet;
 
 use super::Deps;
-use super::clients::{self, ClientError};
 use super::error::{Cause, FlowError};
-use crate::audit::{self, Event};
-use crate::domain::client::{Client, ClientId};
+use crate::domain::client::Client;
 use crate::domain::device::GRANT_TYPE;
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::grant::Access;
 use crate::domain::parameters::Parameters;
 use crate::domain::refresh::RefreshToken;
-use crate::domain::secret::Digest;
 use crate::domain::token::{IssuedToken, TokenId};
 use crate::domain::user::User;
 
@@ -22,15 +19,6 @@ pub const UNSUPPORTED_GRANT_TYPE: Refusal = Refusal::new(
     ErrorCode::UnsupportedGrantType,
     "grant_type must be one of the grant_types_supported in the metadata",
 );
-
-/// Who a client says it is, and what it shows for it.
-#[derive(Debug)]
-pub struct ClientCredentials {
-    /// The client.
-    pub id: ClientId,
-    /// Digest of the secret, when one was sent.
-    pub secret: Option<Digest>,
-}
 
 /// A token request: one variant per grant, each with exactly what the grant needs.
 #[derive(Debug)]
@@ -41,6 +29,8 @@ pub enum TokenRequest<'a> {
     RefreshToken(RefreshExchange<'a>),
     /// RFC 8628 §3.4.
     DeviceCode(DeviceExchange<'a>),
+    /// RFC 6749 §4.4.2.
+    ClientCredentials(CredentialsExchange<'a>),
 }
 
 /// `grant_type=authorization_code`.
@@ -60,6 +50,15 @@ pub struct RefreshExchange<'a> {
     /// `refresh_token`.
     pub token: &'a str,
     /// `scope`: narrower than what was granted.
+    pub scope: Option<&'a str>,
+    /// `resource`.
+    pub resource: Option<&'a str>,
+}
+
+/// `grant_type=client_credentials`.
+#[derive(Debug)]
+pub struct CredentialsExchange<'a> {
+    /// `scope`.
     pub scope: Option<&'a str>,
     /// `resource`.
     pub resource: Option<&'a str>,
@@ -126,31 +125,14 @@ impl<'a> TokenRequest<'a> {
                 code: parameters.required("device_code", "device_code is missing")?,
                 resource: parameters.get("resource")?,
             })),
+            Some("client_credentials") => Ok(Self::ClientCredentials(CredentialsExchange {
+                scope: parameters.get("scope")?,
+                resource: parameters.get("resource")?,
+            })),
             Some(_) => Err(UNSUPPORTED_GRANT_TYPE),
             None => Err(Refusal::new(ErrorCode::InvalidRequest, "grant_type is missing")),
         }
     }
-}
-
-/// The client that these credentials prove. An unknown client is answered like a wrong secret.
-///
-/// # Errors
-/// `invalid_client`, or `temporarily_unavailable` when the client's own words cannot be had.
-pub async fn authenticate(deps: &Deps, credentials: &ClientCredentials) -> Result<Client, FlowError> {
-    let record = audit::record(Event::ClientAuthentication);
-    let record = match clients::find(deps, &credentials.id).await {
-        Ok(client) if client.authentication.accepts(credentials.secret.as_ref()) => return Ok(client),
-        Ok(client) => record.client(&client.id),
-        Err(ClientError::Unknown | ClientError::Undescribed(_)) => record,
-        // `invalid_client` would make the client give up what it has (RFC 6749 §5.2).
-        Err(ClientError::Unavailable(_)) => {
-            let description = "the metadata document of the client cannot be fetched; try again later";
-            return Err(FlowError::refused(ErrorCode::TemporarilyUnavailable, description));
-        }
-        Err(ClientError::Internal(cause)) => return Err(cause.into()),
-    };
-    record.refused();
-    Err(FlowError::refused(ErrorCode::InvalidClient, "client authentication failed"))
 }
 
 /// Moves the expiry of a client that is in use: at its first use, and from then on at most once in half a lifetime.

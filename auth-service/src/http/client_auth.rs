@@ -5,16 +5,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::error::ApiError;
-use crate::domain::client::Client;
-use crate::domain::client::ClientId;
+use crate::domain::client::{Client, ClientId};
+use crate::domain::client_assertion::{ASSERTION_TYPE, ClientAssertion};
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::parameters::{Parameters, decode};
 use crate::domain::secret::Digest;
 use crate::flow::Deps;
+use crate::flow::client_authentication::{ClientCredentials, FAILED, Proof, authenticate};
 use crate::flow::error::FlowError;
-use crate::flow::token::{ClientCredentials, authenticate};
-
-const FAILED: Refusal = Refusal::new(ErrorCode::InvalidClient, "client authentication failed");
 
 /// The client that a token request proves to come from.
 pub(super) async fn client(deps: &Deps, headers: &HeaderMap, form: &Parameters) -> Result<Client, ApiError> {
@@ -36,22 +34,53 @@ pub(super) async fn client(deps: &Deps, headers: &HeaderMap, form: &Parameters) 
     }
 }
 
+/// RFC 6749 §2.3.
+const SEVERAL: ApiError = invalid("more than one client authentication method was used");
+
 const fn invalid(description: &'static str) -> ApiError {
     ApiError::Refused(Refusal::new(ErrorCode::InvalidRequest, description))
 }
 
-/// `client_secret_post`, or a public client.
-fn posted(form: &Parameters) -> Result<ClientCredentials, ApiError> {
-    let secret = form.get("client_secret").map_err(Refusal::from)?;
-    let id = form.get("client_id").map_err(Refusal::from)?;
-    let id = id.ok_or_else(|| invalid("client_id is missing"))?;
-    let id = ClientId::parse(id).ok_or(FAILED)?;
-    Ok(ClientCredentials { id, secret: secret.map(|text| Digest::of(text.as_bytes())) })
+/// `client_secret_post`, `private_key_jwt`, or a public client.
+fn posted(form: &Parameters) -> Result<ClientCredentials<'_>, ApiError> {
+    let get = |name| form.get(name).map_err(Refusal::from);
+    let (secret, id) = (get("client_secret")?, get("client_id")?);
+    let id = id.map(|id| ClientId::parse(id).ok_or(FAILED)).transpose()?;
+    match (assertion(get("client_assertion_type")?, get("client_assertion")?)?, secret) {
+        (Some(_), Some(_)) => Err(SEVERAL),
+        (Some(assertion), None) => {
+            // RFC 7521 §4.2: the id is not needed, and must not be another one.
+            let claimed = assertion.client().clone();
+            let is_same = id.is_none_or(|id| id == claimed);
+            if !is_same {
+                return Err(invalid("client_id differs from the client assertion"));
+            }
+            Ok(ClientCredentials { id: claimed, proof: Proof::Assertion(assertion) })
+        }
+        (None, secret) => {
+            let id = id.ok_or_else(|| invalid("client_id is missing"))?;
+            let proof = secret.map_or(Proof::None, |text| Proof::Secret(Digest::of(text.as_bytes())));
+            Ok(ClientCredentials { id, proof })
+        }
+    }
+}
+
+/// RFC 7521 §4.2.
+fn assertion<'a>(kind: Option<&str>, text: Option<&'a str>) -> Result<Option<ClientAssertion<'a>>, ApiError> {
+    match (kind, text) {
+        (None, None) => Ok(None),
+        (Some(ASSERTION_TYPE), Some(text)) => {
+            ClientAssertion::parse(text).map(Some).map_err(|_| FAILED.into())
+        }
+        (Some(_), Some(_)) => Err(invalid("client_assertion_type is not supported")),
+        (_, None) => Err(invalid("client_assertion is missing")),
+        (None, Some(_)) => Err(invalid("client_assertion_type is missing")),
+    }
 }
 
 /// `client_secret_basic`. Id and secret are form-encoded (RFC 6749 §2.3.1). Some libraries forget to; ours hold no
 /// character for which that makes a difference.
-fn basic(header: &HeaderValue) -> Option<ClientCredentials> {
+fn basic(header: &HeaderValue) -> Option<ClientCredentials<'static>> {
     let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
@@ -60,13 +89,13 @@ fn basic(header: &HeaderValue) -> Option<ClientCredentials> {
     let mut halves = decoded.splitn(2, |byte| *byte == b':');
     let id = ClientId::parse(&decode(halves.next()?).ok()?)?;
     let secret = decode(halves.next()?).ok()?;
-    Some(ClientCredentials { id, secret: Some(Digest::of(secret.as_bytes())) })
+    Some(ClientCredentials { id, proof: Proof::Secret(Digest::of(secret.as_bytes())) })
 }
 
 /// The body may repeat the id, as some libraries do; it must not bring a second proof or another id.
-fn agrees(credentials: &ClientCredentials, form: &Parameters) -> Result<(), ApiError> {
-    if !matches!(form.get("client_secret"), Ok(None)) {
-        return Err(invalid("more than one client authentication method was used"));
+fn agrees(credentials: &ClientCredentials<'_>, form: &Parameters) -> Result<(), ApiError> {
+    if ["client_secret", "client_assertion"].iter().any(|name| !matches!(form.get(name), Ok(None))) {
+        return Err(SEVERAL);
     }
     match form.get("client_id").map_err(Refusal::from)? {
         Some(id) if id != credentials.id.as_str() => {

@@ -1,5 +1,5 @@
-//! What an operator asks of the internal port: what is there, and to get rid of it. Nothing here shows a secret, or what is
-//! kept of one.
+//! What an operator asks of the internal port: what is there, to add to it, and to get rid of it. Nothing here shows what is kept
+//! of a secret.
 
 use std::sync::Arc;
 
@@ -12,14 +12,17 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::error::ApiError;
+use super::form::JsonBody;
 use super::middleware::no_store;
 use crate::domain::client::{Client, ClientId};
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::grant::FamilyId;
+use crate::domain::metadata::ClientMetadata;
 use crate::domain::parameters::Parameters;
 use crate::domain::redirect_uri::RedirectUri;
 use crate::flow::Deps;
 use crate::flow::inventory::{self, Deletion, Whose};
+use crate::flow::register::register_for_operator;
 use crate::store::Grant;
 
 /// How much of a list one answer holds, and at most.
@@ -100,6 +103,25 @@ pub(super) async fn clients(
     let part = part.map_err(|error| ApiError::Internal(error.into()))?;
     let clients: Vec<_> = part.items.iter().map(|client| Summary::of(client, &deps)).collect();
     Ok(listed(json!({ "clients": clients }), part.next.as_ref()))
+}
+
+/// `POST /internal/clients`: registers a client for an operator, by its metadata (RFC 7591 §2). This answer alone shows its
+/// secret.
+pub(super) async fn add_client(
+    State(deps): State<Arc<Deps>>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody,
+) -> Result<Response, ApiError> {
+    refuse_pages(&headers)?;
+    let (client, secret) = register_for_operator(&deps, ClientMetadata::parse(&body)?).await?;
+    let mut added = json!({
+        "client_id": client.id.as_str(),
+        "token_endpoint_auth_method": client.authentication.name(),
+    });
+    if let (Some(members), Some(secret)) = (added.as_object_mut(), &secret) {
+        members.insert("client_secret".to_owned(), secret.expose().into());
+    }
+    Ok((no_store(), Json(json!({ "added": added }))).into_response())
 }
 
 /// `GET /internal/clients/{id}`: all that is known of a client but for its secrets.

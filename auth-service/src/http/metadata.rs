@@ -6,11 +6,15 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use gateway_core::jwt::Algorithm;
 use serde_json::json;
 
 use super::error;
 use crate::domain::device::GRANT_TYPE;
 use crate::flow::Deps;
+
+/// How clients prove who they are.
+const CONFIDENTIAL: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
 
 /// Clients and edges may keep these for five minutes.
 const CACHE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "public, max-age=300")];
@@ -24,7 +28,10 @@ pub(super) async fn authorization_server(State(deps): State<Arc<Deps>>) -> Respo
     let grant_types: Vec<&str> = ["authorization_code", "refresh_token"]
         .into_iter()
         .chain(deps.devices.then_some(GRANT_TYPE))
+        .chain(deps.client_credentials.then_some("client_credentials"))
         .collect();
+    let methods: Vec<&str> = ["none"].into_iter().chain(CONFIDENTIAL).collect();
+    let algorithms = Algorithm::ALL.map(Algorithm::name);
     let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/authorize"),
@@ -35,11 +42,14 @@ pub(super) async fn authorization_server(State(deps): State<Arc<Deps>>) -> Respo
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": grant_types,
-        "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
         "revocation_endpoint": format!("{issuer}/revoke"),
-        "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
         "introspection_endpoint": format!("{issuer}/introspect"),
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "introspection_endpoint_auth_methods_supported": CONFIDENTIAL,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
         // draft-ietf-oauth-client-id-metadata-document-02 §6.

@@ -7,11 +7,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::error::ApiError;
 use super::form::JsonBody;
 use super::middleware::no_store;
 use crate::domain::client::ClientAuthentication;
+use crate::domain::client_keys::ClientKeys;
 use crate::domain::device::GRANT_TYPE;
 use crate::domain::metadata::ClientMetadata;
 use crate::domain::redirect_uri::RedirectUri;
@@ -32,6 +34,10 @@ pub(super) struct ClientInformation<'a> {
     registration_access_token: &'a str,
     redirect_uris: Vec<&'a str>,
     token_endpoint_auth_method: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks_uri: Option<&'a str>,
     grant_types: Vec<&'static str>,
     response_types: &'static [&'static str],
     application_type: &'static str,
@@ -64,19 +70,28 @@ impl<'a> ClientInformation<'a> {
         let redirects = !profile.redirect_uris.is_empty();
         let expiry = deps.promised_expiry(client).map_or(0, gateway_core::time::UnixTime::as_secs);
         let issuer = deps.catalogue.issuer().as_str();
+        let has_secret = matches!(client.authentication, ClientAuthentication::Secret { .. });
+        let (jwks, jwks_uri) = match &client.authentication {
+            ClientAuthentication::PrivateKey(ClientKeys::Inline(keys)) => (Some(keys.document()), None),
+            ClientAuthentication::PrivateKey(ClientKeys::At(url)) => (None, Some(url.as_str())),
+            ClientAuthentication::None | ClientAuthentication::Secret { .. } => (None, None),
+        };
         Self {
             client_id: client.id.as_str(),
             client_id_issued_at: client.issued_at.as_secs(),
             client_secret: secret.as_ref().map(Secret::expose),
-            client_secret_expires_at: (client.authentication != ClientAuthentication::None).then_some(expiry),
+            client_secret_expires_at: has_secret.then_some(expiry),
             registration_client_uri: format!("{issuer}/register/{}", client.id),
             registration_access_token: token.expose(),
             redirect_uris: profile.redirect_uris.iter().map(RedirectUri::as_str).collect(),
             token_endpoint_auth_method: client.authentication.name(),
+            jwks,
+            jwks_uri,
             grant_types: [
                 (redirects, "authorization_code"),
                 (profile.refreshes, "refresh_token"),
                 (profile.devices, GRANT_TYPE),
+                (profile.credentials, "client_credentials"),
             ]
             .into_iter()
             .filter_map(|(is_held, name)| is_held.then_some(name))

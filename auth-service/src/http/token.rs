@@ -16,6 +16,7 @@ use super::middleware::no_store;
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::refresh::RefreshToken;
 use crate::flow::Deps;
+use crate::flow::client_credentials::client_credentials;
 use crate::flow::exchange::{exchange_code, exchange_device_code};
 use crate::flow::refresh::refresh;
 use crate::flow::token::{TokenRequest, UNSUPPORTED_GRANT_TYPE};
@@ -48,6 +49,10 @@ pub(super) async fn post(
         TokenRequest::DeviceCode(_) if !deps.devices => return Err(UNSUPPORTED_GRANT_TYPE.into()),
         TokenRequest::DeviceCode(request) => exchange_device_code(&deps, &client, &request).await?,
         TokenRequest::RefreshToken(request) => refresh(&deps, &client, &request).await?,
+        TokenRequest::ClientCredentials(_) if !deps.client_credentials => {
+            return Err(UNSUPPORTED_GRANT_TYPE.into());
+        }
+        TokenRequest::ClientCredentials(request) => client_credentials(&deps, &client, &request).await?,
     };
     let body = TokenResponse {
         access_token: &issued.access_token,

@@ -120,14 +120,19 @@ impl LocalUsers {
 
     /// See [`super::Identities::user`].
     pub(super) async fn user(&self, subject: &Subject) -> Result<Option<User>, IdentityError> {
-        if subject.id_within(PROVIDER).is_none() {
+        let is_client = subject.id_within(Subject::CLIENT).is_some();
+        if !is_client && subject.id_within(PROVIDER).is_none() {
             return Ok(None);
         }
         // Somebody who was a local user is not gone because the file is not there yet.
         let file = Arc::clone(&self.file);
         let read = tokio::task::spawn_blocking(move || file.present()).await;
         let accounts = read.map_err(|error| IdentityError::Password(error.to_string()))??;
-        Ok(accounts.with_subject(subject).map(|account| account.user.clone()))
+        Ok(if is_client {
+            accounts.client(subject)
+        } else {
+            accounts.with_subject(subject).map(|account| account.user.clone())
+        })
     }
 
     /// See [`super::Identities::named`].

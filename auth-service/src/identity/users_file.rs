@@ -6,16 +6,19 @@
 //!   "users": [
 //!     { "username": "ada", "id": "x7…", "password": "$argon2id$…", "roles": ["clerk"], "allowed_tools": ["git/git_log"] }
 //!   ],
-//!   "upstream_users": [{ "subject": "github:583231", "roles": ["clerk"], "allowed_tools": [] }]
+//!   "upstream_users": [{ "subject": "github:583231", "roles": ["clerk"], "allowed_tools": [] }],
+//!   "clients": [{ "client_id": "client_k2…", "roles": ["clerk"], "allowed_tools": [] }]
 //! }
 //! ```
 //!
 //! A user may be granted what their roles and their own `allowed_tools` cover. One with `"disabled": true` is nobody, until
 //! that is taken away. Whoever signs in at a provider outside is in `upstream_users`, by the `sub` of their tokens, or gets
-//! the default roles of that provider; whether they may come in at all is said by its lists.
+//! the default roles of that provider; whether they may come in at all is said by its lists. What a client may do on its own
+//! behalf (RFC 6749 §4.4) is in `clients`; one that is not there may do nothing.
 //!
 //! A member that we do not know is a mistake and not ignored: it would be a rule that somebody believes in.
 
+mod clients;
 pub mod edit;
 mod upstream;
 
@@ -28,8 +31,10 @@ use gateway_core::scope::{Scope, ScopeSet};
 use serde::{Deserialize, Serialize};
 
 use super::password;
+use clients::RawClient;
 use upstream::RawUpstreamUser;
 
+pub use clients::ClientAccount;
 pub use upstream::UpstreamAccount;
 
 use crate::data_dir::DataDirError;
@@ -74,6 +79,16 @@ pub enum UsersFileError {
         /// What would be right.
         problem: UserProblem,
     },
+    /// A client in it is not acceptable.
+    #[error("{path}: client \"{client}\": {problem}")]
+    Client {
+        /// The file.
+        path: PathBuf,
+        /// The client.
+        client: String,
+        /// What would be right.
+        problem: UserProblem,
+    },
 }
 
 /// What is wrong with one user.
@@ -94,6 +109,9 @@ pub enum UserProblem {
     /// Not a `sub` of a provider outside.
     #[error("subject must be like github:583231, of a provider other than local, and unique")]
     Subject,
+    /// Not the id of a client.
+    #[error("client_id must be the id of a client, and unique")]
+    Client,
     /// A pattern that we cannot read.
     #[error("allowed_tools: \"{0}\" is not *, server/* or server/tool")]
     Pattern(String),
@@ -122,6 +140,8 @@ struct RawFile {
     users: Vec<RawUser>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     upstream_users: Vec<RawUpstreamUser>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    clients: Vec<RawClient>,
 }
 
 #[derive(Serialize, Deserialize, Clone)]
@@ -151,6 +171,7 @@ type Roles = BTreeMap<String, ScopeSet>;
 pub struct Accounts {
     all: Vec<Account>,
     upstream: Vec<UpstreamAccount>,
+    clients: Vec<ClientAccount>,
     roles: Roles,
     subjects: Arc<[Subject]>,
 }
@@ -193,9 +214,11 @@ impl Accounts {
             accounts.push(account);
         }
         let subjects = accounts.iter().filter(|account| !account.is_disabled);
-        let subjects = subjects.map(|account| account.user.subject.clone()).collect();
+        let subjects = subjects.map(|account| account.user.subject.clone());
+        let clients = clients::accounts(raw.clients, &roles, path)?;
+        let subjects = subjects.chain(clients.iter().filter_map(ClientAccount::subject)).collect();
         let upstream = upstream::accounts(raw.upstream_users, &roles, path)?;
-        Ok(Self { all: accounts, upstream, roles, subjects })
+        Ok(Self { all: accounts, upstream, clients, roles, subjects })
     }
 
     /// The user with this name; a disabled one is nobody.
@@ -224,7 +247,7 @@ impl Accounts {
         self.all.iter().map(|account| account.user.username.as_str())
     }
 
-    /// The subjects of all who are not disabled, in the order of the file.
+    /// The subjects of all who are not disabled, clients last, in the order of the file.
     #[must_use]
     pub const fn subjects(&self) -> &Arc<[Subject]> {
         &self.subjects
@@ -298,6 +321,11 @@ fn scope_of(pattern: &str) -> Result<Scope, UserProblem> {
             Ok(Scope::Tool(server.parse().map_err(|_| wrong())?, tool.parse().map_err(|_| wrong())?))
         }
     }
+}
+
+/// Whether a subject is somebody's at a provider outside.
+fn is_outside(subject: &Subject) -> bool {
+    [PROVIDER, Subject::CLIENT].iter().all(|provider| subject.id_within(provider).is_none())
 }
 
 fn read_raw(path: &Path) -> Result<RawFile, UsersFileError> {

@@ -3,6 +3,7 @@
 //! Every verb is one transaction on a blocking thread; a commit is on disk before the verb returns, so `kill -9` loses
 //! nothing that a client was told.
 
+mod assertions;
 mod authorizations;
 mod clients;
 mod devices;

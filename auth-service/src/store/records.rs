@@ -2,6 +2,7 @@
 //! impossible comes out of a store that another version wrote or somebody edited.
 
 mod browser;
+mod client;
 mod device;
 mod upstream;
 
@@ -9,9 +10,7 @@ use gateway_core::scope::ScopeSet;
 use gateway_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::client::{
-    ApplicationType, Client, ClientAuthentication, ClientId, ClientProfile, SecretMethod,
-};
+use crate::domain::client::ClientId;
 use crate::domain::grant::{Access, CodeGrant, FamilyId, Handover};
 use crate::domain::pkce::CodeChallenge;
 use crate::domain::revocation::Target;
@@ -34,85 +33,22 @@ pub(super) trait Recorded: Sized {
     fn restore(record: Self::Record) -> Result<Self, BadRecord>;
 }
 
+/// That there is a record says it all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spent;
+
 #[derive(Serialize, Deserialize)]
-pub(super) struct ClientRecord {
-    id: String,
-    issued_at: UnixTime,
-    expires_at: Option<UnixTime>,
-    secret_method: Option<String>,
-    secret: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    registration: Option<String>,
-    name: Option<String>,
-    redirect_uris: Vec<String>,
-    native: bool,
-    refreshes: bool,
-    #[serde(default)]
-    devices: bool,
-    scope: Option<String>,
-    software_id: Option<String>,
-    software_version: Option<String>,
-}
+pub(super) struct SpentRecord {}
 
-impl Recorded for Client {
-    type Record = ClientRecord;
+impl Recorded for Spent {
+    type Record = SpentRecord;
 
-    fn record(&self) -> ClientRecord {
-        let (secret_method, secret) = match self.authentication {
-            ClientAuthentication::None => (None, None),
-            ClientAuthentication::Secret { digest, .. } => {
-                (Some(self.authentication.name().to_owned()), Some(digest.to_text()))
-            }
-        };
-        ClientRecord {
-            id: self.id.to_string(),
-            issued_at: self.issued_at,
-            expires_at: self.expires_at,
-            secret_method,
-            secret,
-            registration: self.registration.as_ref().map(Digest::to_text),
-            name: self.profile.name.clone(),
-            redirect_uris: self.profile.redirect_uris.iter().map(ToString::to_string).collect(),
-            native: self.profile.application_type == ApplicationType::Native,
-            refreshes: self.profile.refreshes,
-            devices: self.profile.devices,
-            scope: self.profile.scope.clone(),
-            software_id: self.profile.software_id.clone(),
-            software_version: self.profile.software_version.clone(),
-        }
+    fn record(&self) -> SpentRecord {
+        SpentRecord {}
     }
 
-    fn restore(record: ClientRecord) -> Result<Self, BadRecord> {
-        let digest = record.secret.as_deref().and_then(Digest::from_text);
-        let authentication = match (record.secret_method.as_deref(), digest) {
-            (None, None) => ClientAuthentication::None,
-            (Some("client_secret_basic"), Some(digest)) => {
-                ClientAuthentication::Secret { method: SecretMethod::Basic, digest }
-            }
-            (Some("client_secret_post"), Some(digest)) => {
-                ClientAuthentication::Secret { method: SecretMethod::Post, digest }
-            }
-            _ => return Err(BadRecord("secret")),
-        };
-        let registration = |text: &str| Digest::from_text(text).ok_or(BadRecord("registration"));
-        let uris = record.redirect_uris.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
-        Ok(Self {
-            id: ClientId::parse(&record.id).ok_or(BadRecord("id"))?,
-            issued_at: record.issued_at,
-            expires_at: record.expires_at,
-            authentication,
-            registration: record.registration.as_deref().map(registration).transpose()?,
-            profile: ClientProfile {
-                name: record.name,
-                redirect_uris: uris.map_err(|_| BadRecord("redirect_uris"))?,
-                application_type: if record.native { ApplicationType::Native } else { ApplicationType::Web },
-                refreshes: record.refreshes,
-                devices: record.devices,
-                scope: record.scope,
-                software_id: record.software_id,
-                software_version: record.software_version,
-            },
-        })
+    fn restore(SpentRecord {}: SpentRecord) -> Result<Self, BadRecord> {
+        Ok(Self)
     }
 }
 
@@ -238,7 +174,8 @@ impl Recorded for StoredCode {
 #[derive(Serialize, Deserialize)]
 pub(super) struct FamilyRecord {
     access: AccessRecord,
-    current: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    current: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     opened_at: Option<UnixTime>,
     #[serde(default)]
@@ -247,11 +184,11 @@ pub(super) struct FamilyRecord {
     issued: TrailRecord,
 }
 
-/// A family of refresh tokens: the live one, those that were traded a moment ago, oldest first, and the access tokens that
+/// A family of refresh tokens: the live one, if there is to be any, those that were traded a moment ago, oldest first, and the access tokens that
 /// came from it.
 pub(super) struct Family {
     pub(super) access: Access,
-    pub(super) current: Digest,
+    pub(super) current: Option<Digest>,
     pub(super) opened_at: Option<UnixTime>,
     pub(super) retired: Vec<(Digest, UnixTime)>,
     pub(super) issued: Trail,
@@ -263,7 +200,7 @@ impl Recorded for Family {
     fn record(&self) -> FamilyRecord {
         FamilyRecord {
             access: self.access.record(),
-            current: self.current.to_text(),
+            current: self.current.as_ref().map(Digest::to_text),
             opened_at: self.opened_at,
             retired: self.retired.iter().map(|(digest, at)| (digest.to_text(), *at)).collect(),
             issued: TrailRecord::from(&self.issued),
@@ -272,10 +209,11 @@ impl Recorded for Family {
 
     fn restore(record: FamilyRecord) -> Result<Self, BadRecord> {
         let retired = record.retired.into_iter();
+        let current = |text: &str| Digest::from_text(text).ok_or(BadRecord("current"));
         let retired = retired.map(|(text, at)| Some((Digest::from_text(&text)?, at))).collect::<Option<_>>();
         Ok(Self {
             access: Access::restore(record.access)?,
-            current: Digest::from_text(&record.current).ok_or(BadRecord("current"))?,
+            current: record.current.as_deref().map(current).transpose()?,
             opened_at: record.opened_at,
             retired: retired.ok_or(BadRecord("retired"))?,
             issued: record.issued.restore()?,

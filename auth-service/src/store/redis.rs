@@ -36,6 +36,7 @@
 //! the revocations that they have heard of; the sequence of a server that took over counts as another one, so that nobody
 //! goes on in it where he was in the old one. `min-replicas-to-write 1` narrows the window.
 
+mod assertions;
 mod authorizations;
 mod clients;
 mod devices;

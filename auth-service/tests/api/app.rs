@@ -122,6 +122,7 @@ struct Options {
     documents: Option<Documents>,
     providers: Providers,
     without_devices: bool,
+    client_credentials: bool,
     lifetimes: Option<Lifetimes>,
 }
 
@@ -157,6 +158,15 @@ impl TestApp {
         Self::fresh(ISSUER, &["time", "fetch"], Options { without_devices: true, ..Options::default() })
     }
 
+    /// The usual one, where clients may act on their own behalf.
+    pub(crate) fn with_client_credentials(documents: Option<Documents>) -> Self {
+        Self::fresh(
+            ISSUER,
+            &["time", "fetch"],
+            Options { client_credentials: true, documents, ..Options::default() },
+        )
+    }
+
     fn fresh(issuer: &str, servers: &[&str], options: Options) -> Self {
         let home = tempfile::tempdir().unwrap();
         write_users(home.path(), &[("ada", "a1", &["*"]), ("bob", "b2", &["time/now", "time/zones"])]);
@@ -175,7 +185,7 @@ impl TestApp {
     }
 
     fn at_home(home: TempDir, issuer: &str, servers: &[&str], options: Options) -> Self {
-        let Options { rates, documents, providers, without_devices, lifetimes } = options;
+        let Options { rates, documents, providers, without_devices, client_credentials, lifetimes } = options;
         LazyLock::force(&LOGS);
         let clock = Arc::new(ManualClock::at(NOW));
         let rng = Arc::new(SequenceRng::default());
@@ -195,6 +205,7 @@ impl TestApp {
             store,
             documents,
             devices: !without_devices,
+            client_credentials,
             identities: Arc::new(people),
             providers,
             keys,

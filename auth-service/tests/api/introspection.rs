@@ -296,7 +296,7 @@ async fn every_question_is_one_line_of_the_log_and_no_token_is_in_it() {
         format!("\"ok\" user=\"local:a1\" client=\"rs_time\" detail=\"{jti}\""),
         format!("\"ok\" user=\"local:a1\" client=\"{owner}\" detail=\"a refresh token\""),
         format!("\"ok\" client=\"{owner}\" detail=\"not active\""),
-        format!("\"refused\" client=\"{public}\" detail=\"a client without a secret\""),
+        format!("\"refused\" client=\"{public}\" detail=\"a public client\""),
     ] {
         assert!(logs.contains(&format!("event=\"introspection\" outcome={rest}")), "{rest}");
     }

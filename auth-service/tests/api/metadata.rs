@@ -13,6 +13,8 @@ const RESOURCE: &str = "/.well-known/oauth-protected-resource/time/mcp";
 async fn e_01_the_metadata_advertises_exactly_what_exists() {
     let answer = TestApp::new().get(SERVER).await;
     assert_eq!(answer.status, StatusCode::OK);
+    let methods = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"];
+    let algorithms = ["ES256", "ES384", "EdDSA", "RS256", "RS384", "RS512", "PS256"];
     assert_eq!(
         answer.json(),
         json!({
@@ -28,11 +30,14 @@ async fn e_01_the_metadata_advertises_exactly_what_exists() {
                 "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
             ],
             "device_authorization_endpoint": "https://gw.example/device_authorization",
-            "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+            "token_endpoint_auth_methods_supported": methods,
+            "token_endpoint_auth_signing_alg_values_supported": algorithms,
             "revocation_endpoint": "https://gw.example/revoke",
-            "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+            "revocation_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
             "introspection_endpoint": "https://gw.example/introspect",
-            "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "introspection_endpoint_auth_methods_supported": methods[1..],
+            "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
             "client_id_metadata_document_supported": false,

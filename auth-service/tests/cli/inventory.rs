@@ -66,3 +66,42 @@ fn without_a_running_service_a_command_says_which_setting_to_look_at() {
         );
     }
 }
+
+#[test]
+fn an_operator_adds_a_client_without_a_user_and_takes_it_away_again() {
+    let home = home();
+    line(&run(home.path(), &["init"]));
+    let service = Running::spawn(command(home.path(), &["serve"]).env("CLIENT_CREDENTIALS", "true"));
+    let ordered = |arguments: &[&str]| service.order(home.path(), arguments);
+    let users = || std::fs::read_to_string(home.path().join("data/users.json")).unwrap();
+    let refused = ordered(&["clients", "add", "nightly", "--role", "clerk"]);
+    assert_eq!(refused.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("there is no role \"clerk\""));
+    assert_eq!(line(&ordered(&["clients", "list"])), json!({ "clients": [] }), "half a client is none");
+    let added = line(&ordered(&["clients", "add", "nightly", "--allow", "time/*"]))["added"].clone();
+    let (id, secret) = (added["client_id"].as_str().unwrap(), added["client_secret"].as_str().unwrap());
+    let body = format!(
+        "grant_type=client_credentials&resource=http%3A%2F%2Flocalhost%3A8080%2Ftime%2Fmcp&client_id={id}&client_secret={secret}"
+    );
+    let length = body.len();
+    let ask = || {
+        service.send(&format!(
+            "POST /token HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        ))
+    };
+    assert!(ask().contains(r#""scope":"mcp:time""#), "{}", ask());
+    let permitted = json!([{ "client_id": id, "roles": [], "scopes": "mcp:time", "disabled": false }]);
+    assert_eq!(line(&run(home.path(), &["users", "list"]))["clients"], permitted);
+    let listed = line(&ordered(&["tokens", "list", "--client", id]));
+    assert_eq!(listed["grants"][0]["sub"], format!("client:{id}"));
+    assert_eq!(line(&ordered(&["clients", "permit", id])), json!({ "permitted": id }));
+    assert!(ask().contains("invalid_scope"), "nothing is left that it may do");
+    assert_eq!(line(&ordered(&["clients", "delete", id])), json!({ "deleted": id }));
+    assert!(!users().contains(id) && ask().contains("invalid_client"));
+    std::fs::write(home.path().join("keys.json"), "{}").unwrap();
+    let keys = home.path().join("keys.json").display().to_string();
+    let refused = ordered(&["clients", "add", "signs", "--jwks", &keys]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("RFC 7591"), "{refused:?}");
+    service.signal("TERM");
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use auth_service::domain::client::{Client, ClientAuthentication};
+use auth_service::domain::client_keys::{ClientKeys, InlineKeys};
 use auth_service::domain::revocation::Revocation;
 use auth_service::store::{Redemption, Rotated, Rotation, Store};
 use gateway_core::time::UnixTime;
@@ -33,6 +34,20 @@ pub(crate) async fn d_11_a_client_is_replaced_as_a_whole_by_who_has_its_token(st
     assert!(!store.replace_client(&client("nobody", None), T0).await.unwrap());
     assert_eq!(store.client(&client_id("nobody"), T0).await.unwrap(), None, "and nothing is made");
     store.purge(UnixTime::from_secs(9_000_000_000)).await.unwrap();
+}
+
+pub(crate) async fn the_keys_of_a_client_come_back_as_they_were(store: &dyn Store) {
+    let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"one","use":"sig"}"#;
+    let inline = InlineKeys::parse(serde_json::from_str(&format!(r#"{{"keys":[{jwk}]}}"#)).unwrap()).unwrap();
+    let published = ClientKeys::At("https://app.example/keys.json?of=client".parse().unwrap());
+    for keys in [ClientKeys::Inline(inline), published] {
+        let client =
+            Client { authentication: ClientAuthentication::PrivateKey(keys), ..client("signs", None) };
+        store.insert_client(&client).await.unwrap();
+        assert_eq!(store.client(&client.id, T0).await.unwrap(), Some(client));
+    }
+    store.purge(UnixTime::from_secs(9_000_000_000)).await.unwrap();
+    assert!(store.remove_client(&client_id("signs"), T0).await.unwrap());
 }
 
 pub(crate) async fn d_13_a_client_that_is_used_while_it_is_deleted_stays_deleted(store: &Arc<dyn Store>) {

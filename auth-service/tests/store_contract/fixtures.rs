@@ -39,6 +39,7 @@ pub(crate) fn client(id: &str, expires_at: Option<UnixTime>) -> Client {
             application_type: ApplicationType::Native,
             refreshes: true,
             devices: true,
+            credentials: true,
             scope: Some("mcp:time".to_owned()),
             software_id: None,
             software_version: Some("1".to_owned()),

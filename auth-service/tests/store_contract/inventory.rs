@@ -1,12 +1,15 @@
 //! What every store promises an operator who looks.
 
 use auth_service::domain::client::{Client, ClientId};
-use auth_service::domain::grant::BrowserSignIn;
+use auth_service::domain::grant::{Access, BrowserSignIn};
+use auth_service::domain::revocation::Revocation;
 use auth_service::domain::user::Subject;
-use auth_service::store::{Counts, Grant, Part, Store};
+use auth_service::store::{Counts, Grant, Part, Rotated, Store};
 use gateway_core::time::UnixTime;
 
-use crate::fixtures::{LIFETIME, T0, access, at, client, digest, family, grant, open_family, rotation};
+use crate::fixtures::{
+    LIFETIME, T0, access, at, client, client_id, digest, family, grant, issued, open_family, rotation,
+};
 use crate::revocations::user_cut;
 
 /// When everything has expired.
@@ -101,4 +104,35 @@ pub(crate) async fn a_grant_is_listed_while_it_lives_with_its_last_use(store: &d
     assert_eq!(listed(at(1000)).await, [grant(91, at(500), at(1500))], "expired");
     store.purge(END).await.unwrap();
     assert_eq!(listed(T0).await, []);
+}
+
+pub(crate) async fn a_grant_of_one_token_is_listed_and_goes_with_its_client(store: &dyn Store) {
+    store.purge(END).await.unwrap();
+    let subject = Subject::of_client(&client_id("c"));
+    let access = Access { subject: subject.clone(), ..access() };
+    let token = issued("alone", T0);
+    store.insert_grant(family(80), &access, token).await.unwrap();
+    store.insert_grant(family(81), &access, issued("late", at(1))).await.unwrap();
+    let listed = store.grants(None, 1, at(899)).await.unwrap();
+    let expected = Grant {
+        family: family(80),
+        access: access.clone(),
+        issued_at: Some(T0),
+        used_at: Some(T0),
+        expires_at: token.expires_at,
+    };
+    assert_eq!(listed.items, [expected]);
+    let nothing = store.rotate_refresh(&rotation(80, "r1", "r2", at(1))).await.unwrap();
+    assert_eq!(nothing, Rotated::Unknown, "there is no refresh token to trade");
+    assert_eq!(store.live_refresh(family(80), &digest("r1"), at(1)).await.unwrap(), None);
+    assert!(store.users().await.unwrap().contains(&subject));
+    store.revoke_family(family(80), at(2)).await.unwrap();
+    let cut = Revocation::of_client(client_id("c"), T0);
+    store.cut_off(&cut, at(3)).await.unwrap();
+    assert_eq!(store.grants(None, 9, at(3)).await.unwrap().items, []);
+    let revoked = store.revocations(None, at(3)).await.unwrap().entries;
+    for revocation in [Revocation::of_token(token), cut, Revocation::of_token(issued("late", at(1)))] {
+        assert!(revoked.contains(&revocation), "{revocation:?} in {revoked:?}");
+    }
+    store.purge(END).await.unwrap();
 }

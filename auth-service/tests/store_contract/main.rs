@@ -7,6 +7,7 @@
     reason = "a helper that fails fails its test, and tests count with small numbers"
 )]
 
+mod assertions;
 mod clients;
 mod devices;
 mod fixtures;
@@ -251,6 +252,10 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     only_the_live_token_of_a_family_is_live(store.as_ref()).await;
     c_25_a_family_expires_by_disuse_and_is_revoked_for_good(store.as_ref()).await;
     a_purge_forgets_what_has_expired_and_nothing_else(store.as_ref()).await;
+    store.purge(UnixTime::from_secs(9_000_000_000)).await.unwrap();
+    clients::the_keys_of_a_client_come_back_as_they_were(store.as_ref()).await;
+    assertions::c_07_an_assertion_is_spent_once_however_many_try(&store).await;
+    inventory::a_grant_of_one_token_is_listed_and_goes_with_its_client(store.as_ref()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

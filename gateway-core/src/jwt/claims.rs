@@ -133,7 +133,7 @@ impl Facts {
             TokenType::AccessToken => {
                 self.client.is_some() && self.token_id.is_some() && self.issued_at > UnixTime::default()
             }
-            TokenType::Jwt | TokenType::IdToken => true,
+            TokenType::Jwt | TokenType::IdToken | TokenType::ClientAssertion => true,
         };
         let is_named = |text: &String| !text.is_empty();
         let optional = [&self.client, &self.token_id];

@@ -17,6 +17,9 @@ pub enum TokenType {
     /// Absent or `JWT`, and never an access token's type: what an issuer says to us about who signed in (`OpenID` Connect
     /// Core §2). Its claims are not an access token's: see [`Unverified::authentic_payload`].
     IdToken,
+    /// Absent, `JWT` or `client-authentication+jwt` (draft-ietf-oauth-rfc7523bis): how a client says who it is (RFC 7523 §3). Its
+    /// claims are not an access token's either.
+    ClientAssertion,
 }
 
 /// A token whose header is acceptable and whose signature nobody has looked at. It shows only what picks the key.
@@ -98,10 +101,12 @@ impl<'a> Unverified<'a> {
 fn is_expected(typ: Option<&str>, expected: TokenType) -> bool {
     let is = |name: &str| typ.is_some_and(|typ| typ.eq_ignore_ascii_case(name));
     let is_access_token = is("at+jwt") || is("application/at+jwt");
+    let is_plain = typ.is_none() || is("JWT");
     match expected {
         TokenType::AccessToken => is_access_token,
-        TokenType::Jwt => is_access_token || typ.is_none() || is("JWT"),
-        TokenType::IdToken => typ.is_none() || is("JWT"),
+        TokenType::Jwt => is_access_token || is_plain,
+        TokenType::IdToken => is_plain,
+        TokenType::ClientAssertion => is_plain || is("client-authentication+jwt"),
     }
 }
 

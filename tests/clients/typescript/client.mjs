@@ -1,12 +1,14 @@
 // The official TypeScript SDK as a client of the gateway. It takes one JSON command a line on standard input and
 // answers each with one JSON line; sign-in is left to whoever drives it: {"authorize": URL} asks for the URL that the
-// browser came back to. Commands: connect {url, redirect_uri}, list_tools, call_tool {name, arguments}, tokens, close.
+// browser came back to. Commands: connect {url, redirect_uri}, connect_alone {url, client_id, issuer, and client_secret, or
+// private_key and algorithm} (without a user, by the client_credentials grant), list_tools, call_tool {name, arguments}, tokens, close.
 // The result of call_tool says how many progress notifications came before it; a server that asks for sampling is told
 // "sampled".
 import { createInterface } from 'node:readline';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
+import { ClientCredentialsProvider, PrivateKeyJwtProvider } from '@modelcontextprotocol/sdk/client/auth-extensions.js';
 import { CreateMessageRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
@@ -69,8 +71,19 @@ async function connect({ url, redirect_uri }) {
   return { server: client.getServerVersion().name, session: transport.sessionId };
 }
 
+/** Connects as itself: the SDK discovers, proves who it is and asks for a token. */
+async function connectAlone({ url, client_id: clientId, issuer, client_secret: clientSecret, private_key: privateKey, algorithm }) {
+  const who = { clientId, expectedIssuer: issuer };
+  provider = clientSecret
+    ? new ClientCredentialsProvider({ ...who, clientSecret })
+    : new PrivateKeyJwtProvider({ ...who, privateKey, algorithm });
+  await open(url);
+  return { server: client.getServerVersion().name };
+}
+
 const commands = {
   connect,
+  connect_alone: connectAlone,
   list_tools: async () => ({ tools: (await client.listTools()).tools.map((tool) => tool.name) }),
   call_tool: async ({ name, arguments: given }) => {
     let progress = 0;

@@ -10,6 +10,7 @@ use super::grant::{Endpoints, Registration};
 use super::oidc::DomainOf;
 use crate::domain::admission::{Admission, ListOf};
 use crate::domain::upstream::ProviderId;
+use crate::domain::user::Subject;
 
 /// Google's issuer.
 const GOOGLE: &str = "https://accounts.google.com";
@@ -68,7 +69,7 @@ pub fn read<S: Strings>(reader: &mut Reader<'_, S>, public_url: &PublicUrl) -> V
     all.extend(Section::of(reader, "google").google(public_url));
     for name in named.split(',').map(str::trim) {
         let Some(id) = reader.keep("OIDC_PROVIDERS", name.parse::<ProviderId>()) else { continue };
-        let is_taken = ["local", "github", "google"].contains(&name);
+        let is_taken = ["local", Subject::CLIENT, "github", "google"].contains(&name);
         if is_taken || all.iter().any(|other| other.id == id) {
             reader.mistake("OIDC_PROVIDERS", format!("the name {name} is taken"));
             continue;

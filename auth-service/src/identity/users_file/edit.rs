@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Accounts, PROVIDER, RawFile, RawUpstreamUser, RawUser, UsersFileError, read_raw, to_json};
+use super::{
+    Accounts, RawClient, RawFile, RawUpstreamUser, RawUser, UsersFileError, is_outside, read_raw, to_json,
+};
 use crate::data_dir;
 use crate::domain::user::Subject;
 
@@ -90,6 +92,36 @@ pub fn add_upstream(path: &Path, user: NewUpstreamUser) -> Result<(), UsersFileE
     .map(drop)
 }
 
+/// Says what the client `id` may do on its own behalf, instead of what was said before.
+///
+/// # Errors
+/// [`UsersFileError`]: also when the file with this entry would not be acceptable; it stays as it was.
+pub fn permit_client(
+    path: &Path,
+    id: &str,
+    roles: Vec<String>,
+    allowed_tools: Vec<String>,
+) -> Result<(), UsersFileError> {
+    edit(path, |raw| {
+        raw.clients.retain(|client| client.client_id != id);
+        raw.clients.push(RawClient { client_id: id.to_owned(), roles, allowed_tools, disabled: false });
+        true
+    })
+    .map(drop)
+}
+
+/// Takes away what a client may do on its own behalf; `false` when that was nothing.
+///
+/// # Errors
+/// [`UsersFileError`].
+pub fn remove_client(path: &Path, id: &str) -> Result<bool, UsersFileError> {
+    edit(path, |raw| {
+        let before = raw.clients.len();
+        raw.clients.retain(|client| client.client_id != id);
+        raw.clients.len() < before
+    })
+}
+
 /// Changes the user named `username`, or the upstream user with that `sub`; `false` when there is neither. An upstream user who is
 /// removed or disabled is shut out by an entry, whether or not there was one.
 ///
@@ -121,7 +153,9 @@ fn change_upstream(raw: &mut RawFile, subject: &str, change: &Change) -> bool {
             user.disabled = true;
         }
         // Whoever has only the default roles is shut out by an entry.
-        (Change::Disabled(true) | Change::Removed, None) if is_outside(subject) => {
+        (Change::Disabled(true) | Change::Removed, None)
+            if Subject::parse(subject).is_some_and(|it| is_outside(&it)) =>
+        {
             raw.upstream_users.push(RawUpstreamUser {
                 subject: subject.to_owned(),
                 roles: Vec::new(),
@@ -133,10 +167,6 @@ fn change_upstream(raw: &mut RawFile, subject: &str, change: &Change) -> bool {
         (Change::Password(_), _) | (Change::Disabled(_) | Change::Removed, None) => return false,
     }
     true
-}
-
-fn is_outside(subject: &str) -> bool {
-    Subject::parse(subject).is_some_and(|subject| subject.id_within(PROVIDER).is_none())
 }
 
 /// Replaces the file by what `work` makes of it, if it makes anything of it; what that was is given back.

@@ -147,3 +147,32 @@ fn a_change_touches_one_user_and_an_unacceptable_one_changes_nothing() {
     assert!(edit::change(&path, "bob", &Change::Removed).unwrap());
     assert_eq!(Accounts::read(&path).unwrap().names().collect::<Vec<_>>(), ["ada"]);
 }
+
+#[test]
+fn a_client_that_acts_on_its_own_behalf_is_its_own_user_and_nobody_elses() {
+    let file = |clients: &str| format!(r#"{{"roles":{{"clerk":["time/*"]}},"clients":[{clients}]}}"#);
+    let accounts = read(&file(
+        r#"{"client_id":"c1","roles":["clerk"],"allowed_tools":["fetch/get"]},{"client_id":"c2","disabled":true},
+           {"client_id":"https://app.example/c","allowed_tools":["*"]}"#,
+    ))
+    .unwrap();
+    let client = |text: &str| accounts.client(&Subject::parse(text).unwrap());
+    assert_eq!(client("client:c1").unwrap().allowed.to_string(), "mcp:time mcp:fetch:get");
+    assert_eq!(client("client:https://app.example/c").unwrap().allowed.to_string(), "mcp");
+    assert_eq!((client("client:c2"), client("client:c3"), client("local:c1")), (None, None, None));
+    let roster: Vec<&str> = accounts.subjects().iter().map(Subject::as_str).collect();
+    assert_eq!(roster, ["client:c1", "client:https://app.example/c"]);
+    assert!(accounts.with_subject(&Subject::parse("client:c1").unwrap()).is_none());
+    for wrong in [
+        r#"{"client_id":""}"#,
+        r#"{"client_id":"http://app.example/c"}"#,
+        r#"{"client_id":"c1"},{"client_id":"c1"}"#,
+        r#"{"client_id":"c1","allowed_tools":["time"]}"#,
+        r#"{"client_id":"c1","roles":["admin"]}"#,
+    ] {
+        let error = read(&file(wrong)).unwrap_err().to_string();
+        assert!(error.contains(": client \""), "{wrong}: {error}");
+    }
+    let upstream = r#"{"upstream_users":[{"subject":"client:c1"}]}"#;
+    assert!(read(upstream).is_err(), "no provider has users of this name");
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 use gateway_core::scope::ScopeSet;
 use serde::{Deserialize, Serialize};
 
-use super::{Accounts, Roles, UserProblem, UsersFileError, allowed, is_false};
+use super::{Accounts, Roles, UserProblem, UsersFileError, allowed, is_false, is_outside};
 use crate::domain::user::Subject;
 
 #[derive(Serialize, Deserialize, Clone)]
@@ -55,7 +55,7 @@ pub(super) fn accounts(
 }
 
 fn account(raw: RawUpstreamUser, roles: &Roles) -> Result<UpstreamAccount, UserProblem> {
-    let subject = Subject::parse(&raw.subject).filter(|it| it.id_within(super::PROVIDER).is_none());
+    let subject = Subject::parse(&raw.subject).filter(is_outside);
     Ok(UpstreamAccount {
         subject: subject.ok_or(UserProblem::Subject)?,
         allowed: allowed(roles, &raw.roles, &raw.allowed_tools)?,

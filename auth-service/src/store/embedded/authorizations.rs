@@ -106,7 +106,8 @@ fn redeem(
     }
     if let Some(opening) = issue.and_then(|issue| issue.family) {
         let access = known.grant.access.clone();
-        let family = Family { access, current: opening.first, opened_at: Some(now), retired: vec![], issued };
+        let current = Some(opening.first);
+        let family = Family { access, current, opened_at: Some(now), retired: vec![], issued };
         let stored = Stored { value: &family, expires_at: opening.expires_at };
         table::write(change, Kind::Family, known.grant.family.as_bytes(), &stored)?;
     } else {

@@ -9,9 +9,26 @@ use super::table::{self, Change, Kind, Stored};
 use super::{EmbeddedStore, revocations};
 use crate::domain::grant::{Access, FamilyId};
 use crate::domain::secret::Digest;
+use crate::domain::token::{IssuedToken, Trail};
 
 #[async_trait]
 impl RefreshStore for EmbeddedStore {
+    async fn insert_grant(
+        &self,
+        family: FamilyId,
+        access: &Access,
+        token: IssuedToken,
+    ) -> Result<(), StoreError> {
+        let issued = Trail { tokens: vec![token], forgotten_until: None };
+        let opened_at = Some(token.issued_at);
+        let grant = Family { access: access.clone(), current: None, opened_at, retired: vec![], issued };
+        self.write(move |change| {
+            let stored = Stored { value: &grant, expires_at: token.expires_at };
+            table::write(change, Kind::Family, family.as_bytes(), &stored)
+        })
+        .await
+    }
+
     async fn family(&self, family: FamilyId, now: UnixTime) -> Result<Option<Access>, StoreError> {
         self.read(move |transaction| {
             let stored = table::read::<Family>(transaction, Kind::Family, family.as_bytes())?;
@@ -32,7 +49,7 @@ impl RefreshStore for EmbeddedStore {
                 return Ok(None);
             };
             let expires_at = stored.expires_at;
-            let live = stored.live(now).filter(|family| family.current == presented);
+            let live = stored.live(now).filter(|family| family.current == Some(presented));
             Ok(live.map(|family| LiveRefresh { access: family.access, expires_at }))
         })
         .await
@@ -64,16 +81,18 @@ fn rotate(change: &Change, rotation: &Rotation) -> Result<Rotated, StoreError> {
         return Ok(Rotated::Unknown);
     };
     let Stored { value: family, expires_at } = stored;
+    let Some(current) = family.current else { return Ok(Rotated::Unknown) };
     let is_young = |at: UnixTime| rotation.now.since(at) < rotation.grace;
     let mut retired: Vec<_> = family.retired.into_iter().filter(|(_, at)| is_young(*at)).collect();
     let opened_at = family.opened_at;
     let mut issued = family.issued;
     issued.remember(rotation.issued, rotation.now);
-    if family.current == rotation.presented {
+    if current == rotation.presented {
         retired.push((rotation.presented, rotation.now));
         let forgotten = retired.len().saturating_sub(Rotation::MAX_RETIRED);
         retired.drain(..forgotten);
-        let next = Family { access: family.access, current: rotation.successor, opened_at, retired, issued };
+        let next =
+            Family { access: family.access, current: Some(rotation.successor), opened_at, retired, issued };
         let stored = Stored { value: &next, expires_at: rotation.expires_at };
         table::write(change, Kind::Family, key, &stored)?;
         return Ok(Rotated::Fresh);

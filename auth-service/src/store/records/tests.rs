@@ -1,6 +1,8 @@
 //! What must not come out of a store.
 
+use super::client::ClientRecord;
 use super::*;
+use crate::domain::client::Client;
 
 #[test]
 fn a_15_a_client_with_a_dangerous_redirect_uri_does_not_come_out_of_the_store() {

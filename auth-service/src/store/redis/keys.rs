@@ -44,6 +44,11 @@ pub(super) fn consent(ticket: &Digest) -> String {
     format!("{{oauth}}:consent:{}", ticket.to_text())
 }
 
+/// A client assertion that was shown.
+pub(super) fn assertion(id: &Digest) -> String {
+    format!("{{oauth}}:assertion:{}", id.to_text())
+}
+
 /// `oauth:state` of the design: a browser that is on its way to a provider.
 pub(super) fn departure(state: &Digest) -> String {
     format!("{{oauth}}:state:{}", state.to_text())

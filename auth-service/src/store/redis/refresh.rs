@@ -5,13 +5,27 @@ use gateway_core::time::UnixTime;
 
 use super::super::{LiveRefresh, RefreshStore, Rotated, Rotation, StoreError};
 use super::authorizations::token;
+use super::records::Owner;
 use super::reply::{corrupt, restore, seconds, time};
 use super::{RedisStore, keys};
 use crate::domain::grant::{Access, FamilyId};
 use crate::domain::secret::Digest;
+use crate::domain::token::IssuedToken;
 
 #[async_trait]
 impl RefreshStore for RedisStore {
+    async fn insert_grant(
+        &self,
+        family: FamilyId,
+        access: &Access,
+        issued: IssuedToken,
+    ) -> Result<(), StoreError> {
+        let owner = Owner { user: access.subject.as_str(), client: access.client.as_str() };
+        let opened_at = ["opened_at".to_owned(), seconds(issued.issued_at)];
+        let more = ["issued".to_owned(), token(&issued).join(",")].into_iter().chain(opened_at).collect();
+        self.inner.insert_owned(&keys::family(family), access, issued.expires_at, owner, more).await
+    }
+
     async fn family(&self, family: FamilyId, now: UnixTime) -> Result<Option<Access>, StoreError> {
         let found = self.inner.read::<Access>(&keys::family(family), now).await?;
         Ok(found.map(|(access, _)| access))

@@ -10,6 +10,7 @@ pub mod client;
 pub mod client_document;
 mod client_keys;
 pub mod client_update;
+pub mod consent;
 pub mod device;
 pub mod document_url;
 pub mod error;

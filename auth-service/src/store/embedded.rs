@@ -5,6 +5,7 @@
 
 mod authorizations;
 mod clients;
+mod consents;
 mod devices;
 mod index;
 mod inventory;

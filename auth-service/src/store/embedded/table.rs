@@ -30,10 +30,11 @@ pub(super) enum Kind {
     Person = 8,
     Device = 9,
     UserCode = 10,
+    Remembered = 11,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Client,
         Self::Session,
         Self::Pending,
@@ -44,12 +45,18 @@ impl Kind {
         Self::Person,
         Self::Device,
         Self::UserCode,
+        Self::Remembered,
     ];
 
     /// Whether the index lists whom its records are about. Of one record that never changes.
     pub(super) const fn is_indexed(self) -> bool {
         match self {
-            Self::Session | Self::Code | Self::Family | Self::Revocation | Self::Person => true,
+            Self::Session
+            | Self::Code
+            | Self::Family
+            | Self::Revocation
+            | Self::Person
+            | Self::Remembered => true,
             Self::Client | Self::Pending | Self::Departure | Self::Device | Self::UserCode => false,
         }
     }
@@ -66,6 +73,7 @@ impl Kind {
             Self::Person => "person",
             Self::Device => "device",
             Self::UserCode => "user_code",
+            Self::Remembered => "remembered",
         })
     }
 

@@ -35,6 +35,7 @@ pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Resu
         "/register",
         "/register/*",
         "/authorize",
+        "/account",
         "/callback/*",
         "/token",
         "/device_authorization",

@@ -9,6 +9,7 @@
 )]
 #![expect(clippy::string_slice, reason = "tests cut ASCII texts")]
 
+mod account;
 mod app;
 mod authorize;
 mod browser;
@@ -28,6 +29,7 @@ mod metadata;
 mod promises;
 mod refresh;
 mod register;
+mod remembered;
 mod revocations;
 mod revoke;
 mod secrets;

@@ -131,20 +131,22 @@ async fn answer(store: &dyn Store, ask: &Ask, now: UnixTime) -> String {
             shown(store.replace_client(&Client { registration, ..client }, now).await)
         }
         Ask::RemoveClient => shown(store.remove_client(&client_id("c"), now).await),
-        Ask::Remember(is_wanted) => {
-            let (key, consent) = (key("c", &access().subject), consent("c", &access().subject));
-            if *is_wanted {
-                shown(store.remember_consent(&key, &consent, now.plus(100)).await)
-            } else {
-                shown(store.forget_consent(&key).await)
-            }
-        }
+        Ask::Remember(is_wanted) => remember(store, *is_wanted, now).await,
         Ask::Withdraw(is_its) => {
             let client = client_id(if *is_its { "c" } else { "other" });
             shown(store.withdraw(&access().subject, &client, now).await)
         }
         Ask::Purge => shown(store.purge(now).await),
         Ask::Device(number, ask) => device_answer(store, *number, ask, now).await,
+    }
+}
+
+async fn remember(store: &dyn Store, is_wanted: bool, now: UnixTime) -> String {
+    let (key, consent) = (key("c", &access().subject), consent("c", &access().subject));
+    if is_wanted {
+        shown(store.remember_consent(&key, &consent, now.plus(100)).await)
+    } else {
+        shown(store.forget_consent(&key).await)
     }
 }
 

@@ -34,6 +34,7 @@ mod revocations;
 mod revoke;
 mod secrets;
 mod sign_in;
+mod snapshots;
 mod token;
 mod token_revocation;
 mod unused_clients;

@@ -17,6 +17,7 @@ mod client_documents;
 mod configuration;
 mod consent;
 mod device;
+mod device_upstream;
 mod document_host;
 mod fake_provider;
 mod hostile_documents;

@@ -41,6 +41,10 @@ pub enum Event {
     SignInFailed,
     /// A user answered a consent page.
     Consent,
+    /// A user need not be asked again: a code was issued without a question.
+    ConsentRemembered,
+    /// A user took back what a client, or every client, had been granted.
+    ConsentWithdrawn,
     /// A consent answer came from another browser, for another request, or twice.
     ConsentForged,
     /// A device asks for access and waits for its user.
@@ -83,6 +87,8 @@ impl Event {
             Self::SignInForged => "sign_in_forged",
             Self::SignInFailed => "sign_in_failed",
             Self::Consent => "consent",
+            Self::ConsentRemembered => "consent_remembered",
+            Self::ConsentWithdrawn => "consent_withdrawn",
             Self::ConsentForged => "consent_forged",
             Self::DeviceRequested => "device_requested",
             Self::UserCodeWrong => "user_code_wrong",

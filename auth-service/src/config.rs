@@ -229,6 +229,7 @@ fn lifetimes<S: Strings>(reader: &mut Reader<'_, S>) -> Lifetimes {
         refresh_grace: seconds("REFRESH_GRACE", 60, 0..=600),
         client: seconds("CLIENT_LIFETIME", 7_776_000, 0..=YEARS),
         unused_client: seconds("UNUSED_CLIENT_LIFETIME", 86_400, 0..=YEARS),
+        remembered_consent: seconds("REMEMBERED_CONSENT_LIFETIME", 2_592_000, 0..=YEARS),
         upstream: seconds("UPSTREAM_LIFETIME", 2_592_000, 1..=YEARS),
         session: seconds("SESSION_LIFETIME", 28_800, 1..=YEARS),
     }

@@ -11,6 +11,7 @@ pub mod client_assertion;
 pub mod client_document;
 pub mod client_keys;
 pub mod client_update;
+pub mod consent;
 pub mod device;
 pub mod document_url;
 pub mod error;

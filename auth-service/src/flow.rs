@@ -1,6 +1,7 @@
 //! What happens, one step at a time. A flow takes [`Deps`] and domain values and gives a domain value or a typed
 //! failure; it knows neither HTTP nor how anything is stored.
 
+pub mod account;
 pub mod authorize;
 pub mod client_authentication;
 pub mod client_credentials;
@@ -116,6 +117,8 @@ pub struct Lifetimes {
     pub unused_client: u64,
     /// A browser's sign-in.
     pub session: u64,
+    /// A consent that its user wants remembered; 0 is no time at all: everybody is asked every time.
+    pub remembered_consent: u64,
     /// What a provider said about a user; then they must sign in there again.
     pub upstream: u64,
 }

@@ -1,5 +1,6 @@
 //! The HTTP side: which address is answered by whom, and nothing else.
 
+mod account;
 mod authorize;
 mod bearer;
 mod callback;
@@ -74,11 +75,15 @@ pub fn public(deps: &Arc<Deps>) -> Router {
             "/authorize",
             get(authorize::get).post(authorize::post).head(error::not_allowed).layer(at(Door::Authorize)),
         )
+        .route(
+            account::PATH,
+            get(account::get).post(account::post).head(error::not_allowed).layer(at(Door::Authorize)),
+        )
         .route("/callback/{provider}", get(callback::get).head(error::only_get).layer(at(Door::Authorize)));
     let (for_clients, for_people) = if deps.devices {
         let page = get(device::get).post(device::post).head(error::not_allowed).layer(at(Door::Authorize));
         let begin = post(device::begin).layer(at(Door::Token));
-        (for_clients.route("/device_authorization", begin), for_people.route("/device", page))
+        (for_clients.route("/device_authorization", begin), for_people.route(device::PATH, page))
     } else {
         (for_clients, for_people)
     };

@@ -7,6 +7,7 @@
 
 mod about;
 mod assertion;
+mod consent;
 mod device;
 pub mod embedded;
 mod inventory;
@@ -26,6 +27,7 @@ use crate::domain::upstream::{Departure, Person};
 use crate::domain::user::Subject;
 
 pub use assertion::AssertionStore;
+pub use consent::{ConsentStore, Holdings};
 pub use device::{DeviceStore, Polled};
 pub use inventory::{Counts, Grant, InventoryStore, Part};
 pub use live::Live;
@@ -83,8 +85,8 @@ pub trait ClientStore: Send + Sync {
         now: UnixTime,
     ) -> Result<(), StoreError>;
 
-    /// Replaces all that is kept of the client with this id, if there is one and it has the same registration token. Gives
-    /// whether it did: a client that is gone stays gone.
+    /// Replaces all that is kept of the client with this id, if there is one and it has the same registration token, and
+    /// forgets the consents to it that are remembered (D-12). Gives whether it did: a client that is gone stays gone.
     async fn replace_client(&self, client: &Client, now: UnixTime) -> Result<bool, StoreError>;
 
     /// Removes a client and, in the same step, does what [`RevocationStore::cut_off`] does to everything of it. Gives
@@ -164,6 +166,7 @@ pub trait AuthorizationStore: Send + Sync {
     /// Spends a code and, in the same step, remembers the access token that is issued for it and opens its family with its
     /// first refresh token. A code that was spent before takes its family and every access token that came from it down
     /// with it, in the same step too (RFC 6749 §4.1.2). Without an `issue` the code is burned: spent with nothing in return.
+    /// One whose access token has no family is remembered for as long as that token lives, so that it can be revoked.
     async fn redeem_code(
         &self,
         code: &Digest,
@@ -177,7 +180,7 @@ pub trait AuthorizationStore: Send + Sync {
 pub struct CodeLifetime {
     /// From here on it cannot be redeemed.
     pub expires_at: UnixTime,
-    /// Until then a second redemption is noticed.
+    /// Until then a second redemption is noticed, at least.
     pub forgotten_at: UnixTime,
 }
 
@@ -298,6 +301,7 @@ pub trait Store:
     + SessionStore
     + UpstreamStore
     + AuthorizationStore
+    + ConsentStore
     + DeviceStore
     + RefreshStore
     + RevocationStore

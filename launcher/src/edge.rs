@@ -35,6 +35,7 @@ pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Resu
         "/register",
         "/register/*",
         "/authorize",
+        "/account",
         "/callback/*",
         "/token",
         "/device_authorization",
@@ -177,6 +178,10 @@ mod tests {
     fn a_server_whose_address_would_be_that_of_a_registration_is_refused() {
         let error = filter_configuration(&settings(), &["register".parse().unwrap()]).unwrap_err();
         assert!(error.to_string().contains("expected no path of a resource"), "{error}");
+        for page in ["account", "device", "authorize"] {
+            let configuration = filter_configuration(&settings(), &[page.parse().unwrap()]);
+            assert!(configuration.is_ok(), "the page is /{page}, the server /{page}/mcp");
+        }
     }
 
     #[test]

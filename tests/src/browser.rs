@@ -47,7 +47,7 @@ impl Browser {
         self.follow(url, request).await
     }
 
-    /// Presses the button that submits `action` on `page`, with `values` typed into its form.
+    /// Presses the button that submits `action` on `page`, with `values` in its form in the place of what was there.
     pub async fn press(&mut self, page: &Page, action: &str, values: &[(&str, &str)]) -> Shown {
         self.submit(page, page.form(&button(action)), action, values).await
     }
@@ -60,19 +60,36 @@ impl Browser {
         values: &[(&str, &str)],
     ) -> Shown {
         fields.push(("action".to_owned(), action.to_owned()));
+        fields.retain(|(name, _)| !values.iter().any(|(typed, _)| typed == name));
         fields.extend(values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let origin = page.url.origin().ascii_serialization();
         let request = self.http.post(target.clone()).form(&fields).header(ORIGIN, origin);
         self.follow(target, request).await
     }
 
-    /// Signs in and approves at the authorization URL of a client; gives the address that the client gets back.
-    pub async fn sign_in_and_approve(&mut self, url: &str, username: &str, password: &str) -> Url {
+    /// Signs in at an address that asks for it; gives the page that follows.
+    pub async fn sign_in(&mut self, url: &str, username: &str, password: &str) -> Page {
         let Shown::Page(sign_in) = self.open(url).await else { panic!("no sign-in page at {url}") };
         let typed = [("username", username), ("password", password)];
-        let Shown::Page(consent) = self.press(&sign_in, "sign-in", &typed).await else {
-            panic!("no consent page")
-        };
+        match self.press(&sign_in, "sign-in", &typed).await {
+            Shown::Page(page) => page,
+            Shown::Left(address) => panic!("signing in led away to {address}"),
+        }
+    }
+
+    /// Signs in at an address that asks for it; gives the page that follows.
+    pub async fn sign_in(&mut self, url: &str, username: &str, password: &str) -> Page {
+        let Shown::Page(sign_in) = self.open(url).await else { panic!("no sign-in page at {url}") };
+        let typed = [("username", username), ("password", password)];
+        match self.press(&sign_in, "sign-in", &typed).await {
+            Shown::Page(page) => page,
+            Shown::Left(address) => panic!("signing in led away to {address}"),
+        }
+    }
+
+    /// Signs in and approves at the authorization URL of a client; gives the address that the client gets back.
+    pub async fn sign_in_and_approve(&mut self, url: &str, username: &str, password: &str) -> Url {
+        let consent = self.sign_in(url, username, password).await;
         match self.press(&consent, "approve", &[]).await {
             Shown::Left(callback) => callback,
             Shown::Page(page) => panic!("approval led to a page with status {}: {}", page.status, page.html),

@@ -37,6 +37,12 @@ impl<'a> OAuthClient<'a> {
         Self { gateway, client_id }
     }
 
+    /// Its `client_id`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.client_id
+    }
+
     /// Where the browser is sent to sign in for `server`.
     #[must_use]
     pub fn authorization_url(&self, server: &str) -> String {

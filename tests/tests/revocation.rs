@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use gateway_core::time::UnixTime;
+use gateway_e2e::browser::{Browser, Shown};
 use gateway_e2e::forge::{Forge, now};
 use gateway_e2e::gateway::Gateway;
 use gateway_e2e::oauth::OAuthClient;
@@ -71,6 +72,28 @@ async fn c_01_a_replayed_code_kills_the_access_token_that_came_from_it() {
     let (replayed, error): (u16, Value) = client.token_request(&exchange).await;
     assert_eq!((replayed, &error["error"]), (400, &json!("invalid_grant")));
     until_refused(&gateway, access_token).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn c_31_what_a_user_takes_back_on_their_account_page_is_refused_at_the_edge() {
+    let recorder = Recorder::start().await;
+    let gateway = Gateway::builder().upstream(recorder.address()).start().await;
+    let (client, bystander) = (OAuthClient::register(&gateway).await, OAuthClient::register(&gateway).await);
+    let (tokens, others) = (client.tokens("time").await, bystander.tokens("time").await);
+    let token = |tokens: &Value, name: &str| tokens[name].as_str().expect("a token").to_owned();
+    let (access_token, others) = (token(&tokens, "access_token"), token(&others, "access_token"));
+    assert_eq!((status(&gateway, &access_token).await, status(&gateway, &others).await), (200, 200));
+
+    let mut browser = Browser::default();
+    let account = browser.sign_in(&gateway.url("/account"), "admin", gateway.password()).await;
+    assert!(account.text().contains("Use every tool of time"), "{}", account.text());
+    let left = browser.press(&account, "revoke", &[("client_id", client.id())]).await;
+    assert!(matches!(left, Shown::Page(page) if page.url.path() == "/account"));
+    until_refused(&gateway, &access_token).await;
+    let (refused, error) = client.refresh(&token(&tokens, "refresh_token")).await;
+    assert_eq!((refused, &error["error"]), (400, &json!("invalid_grant")));
+    assert_eq!(status(&gateway, &others).await, 200, "another app's");
     gateway.stop().await;
 }
 

@@ -25,6 +25,7 @@ fn without_settings_everything_has_its_default() {
         client: 7_776_000,
         unused_client: 86_400,
         session: 28_800,
+        remembered_consent: 2_592_000,
         upstream: 2_592_000,
     };
     assert_eq!(config.lifetimes, expected);

@@ -45,15 +45,32 @@ pub struct ReplyTo {
     issuer: String,
 }
 
-/// `prompt` (`OpenID` Connect Core §3.1.2.1). Other values are ignored: consent is always asked for.
+/// `prompt` (`OpenID` Connect Core §3.1.2.1). Values without a meaning here are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prompt {
-    /// Absent, or a value without a meaning here.
-    Default,
     /// `none`: show nothing.
     Nothing,
-    /// `login`: sign in again.
-    SignIn,
+    /// Show the pages that are needed.
+    Pages {
+        /// `login`: sign in, needed or not.
+        sign_in: bool,
+        /// `consent`: ask, needed or not. So does `select_account`: the page that asks is where an account is chosen.
+        consent: bool,
+    },
+}
+
+impl Prompt {
+    /// Whether the user is to sign in even if they are signed in.
+    #[must_use]
+    pub const fn wants_sign_in(self) -> bool {
+        matches!(self, Self::Pages { sign_in: true, .. })
+    }
+
+    /// Whether the user is to be asked even if they have been asked before.
+    #[must_use]
+    pub const fn wants_consent(self) -> bool {
+        matches!(self, Self::Pages { consent: true, .. })
+    }
 }
 
 /// Why a request cannot be put before a user.
@@ -269,7 +286,9 @@ fn prompt(text: Option<&str>) -> Result<Prompt, Refusal> {
         several if several.contains(&"none") => {
             Err(Refusal::new(ErrorCode::InvalidRequest, "prompt=none cannot be combined"))
         }
-        several if several.contains(&"login") => Ok(Prompt::SignIn),
-        _ => Ok(Prompt::Default),
+        several => Ok(Prompt::Pages {
+            sign_in: several.contains(&"login"),
+            consent: several.contains(&"consent") || several.contains(&"select_account"),
+        }),
     }
 }

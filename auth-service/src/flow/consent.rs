@@ -8,6 +8,7 @@ use super::error::Cause;
 use super::sign_in::{self, SignedIn};
 use super::{CODE_LIFETIME, CODE_MEMORY, CONSENT_LIFETIME, Deps};
 use crate::audit::{self, Event};
+use crate::domain::consent::{ConsentKey, RememberedConsent};
 use crate::domain::error::ErrorCode;
 use crate::domain::grant::{Access, CodeGrant, FamilyId, Handover, PendingConsent};
 use crate::domain::secret::{AuthorizationCode, BrowserSession, ConsentTicket, Secret};
@@ -17,13 +18,15 @@ use crate::store::CodeLifetime;
 /// Seconds for which a sign-in counts as "just now" for `prompt=login`.
 const JUST_NOW: u64 = 300;
 
-/// What the user sees next.
+/// What comes next.
 #[derive(Debug)]
 pub enum Step {
     /// The sign-in page.
     SignIn(AuthorizationRequest),
     /// The consent page.
     Consent(Question),
+    /// Nothing to see: the user need not be asked again. The browser is sent to this address.
+    Granted(String),
 }
 
 /// What a consent page asks.
@@ -37,6 +40,8 @@ pub struct Question {
     pub user: User,
     /// What would be granted. Empty when this user may do nothing of it; then there is nothing to approve.
     pub scope: ScopeSet,
+    /// Seconds for which the user can have their approval remembered; `None` when they are asked every time.
+    pub memory: Option<u64>,
     /// What the answer must carry, once.
     pub ticket: Secret<ConsentTicket>,
 }
@@ -46,6 +51,8 @@ pub struct Question {
 pub struct Answer {
     /// Whether the user approved.
     pub approved: bool,
+    /// Whether they do not want to be asked again. It counts only where that is possible.
+    pub remembered: bool,
     /// What the page carried; `None` when it carried nothing that could be a ticket.
     pub ticket: Option<Secret<ConsentTicket>>,
 }
@@ -67,29 +74,55 @@ impl From<Cause> for ConsentError {
     }
 }
 
-/// What a request leads to in this browser: signing in, or the question.
+/// What a request leads to in this browser: signing in, the question, or a code at once.
 ///
 /// # Errors
-/// [`AuthorizeError`], for `prompt=none` always.
+/// [`AuthorizeError`], for `prompt=none` whenever there is something to show.
 pub async fn next_step(
     deps: &Deps,
     request: AuthorizationRequest,
     cookie: Option<&Secret<BrowserSession>>,
 ) -> Result<Step, AuthorizeError> {
     let signed_in = sign_in::current(deps, cookie).await?;
-    let signed_in = signed_in.filter(|it| request.prompt != Prompt::SignIn || it.age < JUST_NOW);
-    match (signed_in, request.prompt) {
-        (None, Prompt::Nothing) => {
+    let signed_in = signed_in.filter(|it| !request.prompt.wants_sign_in() || it.age < JUST_NOW);
+    let is_silent = request.prompt == Prompt::Nothing;
+    let Some(signed_in) = signed_in else {
+        return if is_silent {
             Err(request.refused(ErrorCode::LoginRequired, "the user is not signed in"))
-        }
-        (Some(_), Prompt::Nothing) => {
-            Err(request.refused(ErrorCode::ConsentRequired, "consent is asked for every time"))
-        }
-        (None, Prompt::Default | Prompt::SignIn) => Ok(Step::SignIn(request)),
-        (Some(signed_in), Prompt::Default | Prompt::SignIn) => {
-            Ok(Step::Consent(question(deps, request, signed_in).await?))
-        }
+        } else {
+            Ok(Step::SignIn(request))
+        };
+    };
+    if let Some(scope) = remembered(deps, &request, &signed_in.user).await? {
+        let record = audit::record(Event::ConsentRemembered).user(&signed_in.user.subject);
+        record.client(&request.client.id).detail(&scope).ok();
+        return Ok(Step::Granted(issue_code(deps, &request, &signed_in, scope).await?));
     }
+    if is_silent {
+        return Err(request.refused(ErrorCode::ConsentRequired, "the user must be asked"));
+    }
+    Ok(Step::Consent(question(deps, request, signed_in).await?))
+}
+
+/// What the user need not be asked about again: what they have granted to this very request, as far as they may still
+/// grant it. `None` when they must be asked.
+async fn remembered(
+    deps: &Deps,
+    request: &AuthorizationRequest,
+    user: &User,
+) -> Result<Option<ScopeSet>, Cause> {
+    let key = consent_key(deps, request, user).filter(|_| !request.prompt.wants_consent());
+    let Some(key) = key else { return Ok(None) };
+    let Some(consent) = deps.store.remembered_consent(&key, deps.now()).await? else { return Ok(None) };
+    let scope = request.scope.intersect(&user.allowed).intersect(&consent.access.scope);
+    Ok((!scope.is_empty()).then_some(scope))
+}
+
+/// What the consent of `user` to this request is remembered by; `None` when it is not.
+fn consent_key(deps: &Deps, request: &AuthorizationRequest, user: &User) -> Option<ConsentKey> {
+    let AuthorizationRequest { client, reply_to, server, scope, .. } = request;
+    let key = ConsentKey::of(client, &reply_to.redirect_uri, &user.subject, server, scope);
+    key.filter(|_| deps.lifetimes.remembered_consent > 0)
 }
 
 async fn question(
@@ -103,7 +136,9 @@ async fn question(
     deps.store.insert_pending(&ticket.digest(), &pending, expires_at).await.map_err(Cause::from)?;
     let scope = request.scope.intersect(&signed_in.user.allowed);
     let resource = deps.catalogue.resource_of(&request.server);
-    Ok(Question { request, resource, user: signed_in.user, scope, ticket })
+    let key = consent_key(deps, &request, &signed_in.user);
+    let memory = key.map(|_| deps.lifetimes.remembered_consent);
+    Ok(Question { request, resource, user: signed_in.user, scope, memory, ticket })
 }
 
 /// The user goes back without having signed in: nobody was asked, and the client is told no.
@@ -137,7 +172,11 @@ pub async fn answer(
     };
     let scope = request.scope.intersect(&signed_in.user.allowed);
     let record = audit::record(Event::Consent).user(&signed_in.user.subject).client(&request.client.id);
+    let key = consent_key(deps, &request, &signed_in.user);
     if !answer.approved {
+        if let Some(key) = &key {
+            deps.store.forget_consent(key).await.map_err(Cause::from)?;
+        }
         record.detail(&request.server).refused();
         return Err(request.refused(ErrorCode::AccessDenied, "the user said no").into());
     }
@@ -146,7 +185,22 @@ pub async fn answer(
         return Err(request.refused(ErrorCode::AccessDenied, "the user may do nothing of it").into());
     }
     record.detail(&scope).ok();
+    if let Some(key) = key.filter(|_| answer.remembered) {
+        let access = access(&request, &signed_in.user, scope.clone());
+        let consent = RememberedConsent { access, given_at: deps.now() };
+        let expires_at = deps.now().plus(deps.lifetimes.remembered_consent);
+        deps.store.remember_consent(&key, &consent, expires_at).await.map_err(Cause::from)?;
+    }
     Ok(issue_code(deps, &request, &signed_in, scope).await?)
+}
+
+fn access(request: &AuthorizationRequest, user: &User, scope: ScopeSet) -> Access {
+    Access {
+        client: request.client.id.clone(),
+        subject: user.subject.clone(),
+        server: request.server.clone(),
+        scope,
+    }
 }
 
 async fn issue_code(
@@ -157,12 +211,7 @@ async fn issue_code(
 ) -> Result<String, Cause> {
     let code: Secret<AuthorizationCode> = Secret::generate(deps.rng.as_ref())?;
     let grant = CodeGrant {
-        access: Access {
-            client: request.client.id.clone(),
-            subject: signed_in.user.subject.clone(),
-            server: request.server.clone(),
-            scope,
-        },
+        access: access(request, &signed_in.user, scope),
         handover: Handover::Redirect {
             redirect_uri: request.reply_to.redirect_uri.clone(),
             challenge: request.challenge,

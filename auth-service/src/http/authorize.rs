@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use super::error::ApiError;
 use super::form::Form;
 use super::limits::ClientAddress;
-use super::sign_in::{self, Visit};
+use super::sign_in::{self, Purpose, Visit};
 use super::{cookie, origin, page};
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::parameters::Parameters;
@@ -22,17 +22,18 @@ use crate::flow::authorize::{AuthorizationRequest, AuthorizeError, Untrusted};
 use crate::flow::consent::{self, Answer, ConsentError, Step};
 use crate::flow::sign_in::ways;
 
-/// Shows the page that comes next: signing in, or the question.
+/// Shows the page that comes next: signing in, or the question. Or goes on, where neither is needed.
 pub(super) async fn get(State(deps): State<Arc<Deps>>, headers: HeaderMap, uri: Uri) -> Response {
     show(&deps, &headers, &uri).await.unwrap_or_else(refused)
 }
 
 async fn show(deps: &Deps, headers: &HeaderMap, uri: &Uri) -> Result<Response, AuthorizeError> {
     let request = request(deps, uri).await?;
-    let session = cookie::read::<BrowserSession>(deps, headers);
+    let session = cookie::read::<Secret<BrowserSession>>(deps, headers);
     Ok(match consent::next_step(deps, request, session.as_ref()).await? {
-        Step::SignIn(request) => page::sign_in(Some(&request), &ways(deps).await?, None),
+        Step::SignIn(request) => page::sign_in(Purpose::Connect(&request), &ways(deps).await?, None),
         Step::Consent(question) => page::consent(&question, deps.lifetimes.refresh_token),
+        Step::Granted(address) => see_other(&address),
     })
 }
 
@@ -53,7 +54,8 @@ pub(super) async fn post(
         Err(error) => return refused(error),
     };
     let (uri, headers) = (&uri, &headers);
-    let visit = Visit { deps: &deps, address, headers, uri, request: Some(&request), form: &form };
+    let purpose = Purpose::Connect(&request);
+    let visit = Visit { deps: &deps, address, headers, uri, purpose, form: &form };
     if let Some(response) = sign_in::answered(visit).await {
         return response;
     }
@@ -85,7 +87,8 @@ async fn request(deps: &Deps, uri: &Uri) -> Result<AuthorizationRequest, Authori
 }
 
 pub(super) fn answer(form: &Parameters, approved: bool) -> Answer {
-    Answer { approved, ticket: form.get("ticket").ok().flatten().and_then(Secret::parse) }
+    let get = |name| form.get(name).ok().flatten();
+    Answer { approved, remembered: get("remember").is_some(), ticket: get("ticket").and_then(Secret::parse) }
 }
 
 async fn answered(
@@ -118,9 +121,7 @@ pub(super) fn address_of(uri: &Uri) -> &str {
 /// The same request again, in a browser whose cookie has changed.
 pub(super) fn back_to(address: &str, cookie: Option<HeaderValue>) -> Response {
     let mut response = see_other(address);
-    if let Some(cookie) = cookie {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
+    cookie::add(&mut response, cookie);
     response
 }
 

@@ -7,11 +7,12 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
-use super::{authorize, cookie, error, page};
+use super::{authorize, cookie, device, error, page};
+use crate::domain::device::UserCode;
 use crate::domain::parameters::Parameters;
-use crate::domain::secret::{BrowserSession, UpstreamBrowser};
+use crate::domain::secret::{BrowserSession, Secret, UpstreamBrowser};
 use crate::flow::Deps;
-use crate::flow::upstream::{self, Cookies, Place, UpstreamFlowError};
+use crate::flow::upstream::{self, Arrival, Cookies, Place, UpstreamFlowError};
 
 /// Signs the user in, and goes on with what they wanted before.
 pub(super) async fn get(
@@ -23,13 +24,26 @@ pub(super) async fn get(
     let Ok(parameters) = Parameters::parse(uri.query().unwrap_or_default().as_bytes()) else {
         return page::upstream_stale();
     };
-    let browser = cookie::read::<UpstreamBrowser>(&deps, &headers);
-    let session = cookie::read::<BrowserSession>(&deps, &headers);
+    let browser = cookie::read::<Secret<UpstreamBrowser>>(&deps, &headers);
+    let session = cookie::read::<Secret<BrowserSession>>(&deps, &headers);
     let cookies = Cookies { browser: browser.as_ref(), session: session.as_ref() };
     match upstream::arrive(&deps, &provider, &parameters, cookies).await {
-        Ok(arrival) => authorize::back_to(&arrival.return_to, cookie::set(&deps, &arrival.session)),
+        Ok(arrival) => arrived(&deps, &headers, &arrival),
         Err(UpstreamFlowError::Denied(place)) => denied(&deps, &place).await,
         Err(error) => refused(error),
+    }
+}
+
+/// Back to where the user left; to a device's page with the code that they had typed there, which they still have to confirm.
+fn arrived(deps: &Deps, headers: &HeaderMap, arrival: &Arrival) -> Response {
+    let session = cookie::set(deps, &arrival.session);
+    match cookie::read::<UserCode>(deps, headers).filter(|_| arrival.return_to == device::PATH) {
+        Some(code) => {
+            let mut response = authorize::back_to(&device::page_of(&code), session);
+            cookie::add(&mut response, cookie::clear::<UserCode>(deps));
+            response
+        }
+        None => authorize::back_to(&arrival.return_to, session),
     }
 }
 

@@ -1,32 +1,75 @@
-//! The cookies of browsers: who is signed in (B-15), and who is on the way to a provider (B-02).
+//! The cookies of browsers: who is signed in (B-15), who is on the way to a provider (B-02), and for which device.
+
+use std::borrow::Cow;
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
 
-use crate::domain::secret::{BrowserSession, Kind, Secret, UpstreamBrowser};
+use crate::domain::device::UserCode;
+use crate::domain::secret::{BrowserSession, Secret, UpstreamBrowser};
 use crate::flow::{DEPARTURE_LIFETIME, Deps};
 
-/// A secret that browsers keep for us.
-pub(super) trait Kept: Kind {
+/// What browsers keep for us.
+pub(super) trait Kept: Sized {
     /// The name of its cookie.
     const NAME: &'static str;
 
     /// Seconds for which browsers keep it.
     fn lifetime(deps: &Deps) -> u64;
+
+    /// Reads what a browser sent.
+    fn read(text: &str) -> Option<Self>;
+
+    /// What a browser gets.
+    fn text(&self) -> Cow<'_, str>;
 }
 
-impl Kept for BrowserSession {
+impl Kept for Secret<BrowserSession> {
     const NAME: &'static str = "mcp_session";
 
     fn lifetime(deps: &Deps) -> u64 {
         deps.lifetimes.session
     }
+
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        self.expose().into()
+    }
 }
 
-impl Kept for UpstreamBrowser {
+impl Kept for Secret<UpstreamBrowser> {
     const NAME: &'static str = "mcp_upstream";
 
     fn lifetime(_: &Deps) -> u64 {
         DEPARTURE_LIFETIME
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        self.expose().into()
+    }
+}
+
+/// The code that stands in the address of the page, for the way to a provider and back: no store may hold it.
+impl Kept for UserCode {
+    const NAME: &'static str = "mcp_device";
+
+    fn lifetime(_: &Deps) -> u64 {
+        DEPARTURE_LIFETIME
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        self.expose().into()
     }
 }
 
@@ -37,23 +80,30 @@ fn name<K: Kept>(deps: &Deps) -> String {
     format!("{prefix}{}", K::NAME)
 }
 
-/// The secret that a browser sent; `None` when there is none, or nothing that could be one.
-pub(super) fn read<K: Kept>(deps: &Deps, headers: &HeaderMap) -> Option<Secret<K>> {
+/// What a browser kept; `None` when it sent nothing, or nothing that could be it.
+pub(super) fn read<K: Kept>(deps: &Deps, headers: &HeaderMap) -> Option<K> {
     let name = name::<K>(deps);
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut values = lines.flat_map(|line| line.split(';')).filter_map(|pair| {
         let (key, value) = pair.split_once('=')?;
         (key.trim() == name).then(|| value.trim())
     });
-    values.find_map(Secret::parse)
+    values.find_map(K::read)
 }
 
-/// The header that gives a browser its secret.
-pub(super) fn set<K: Kept>(deps: &Deps, secret: &Secret<K>) -> Option<HeaderValue> {
-    line::<K>(deps, secret.expose(), K::lifetime(deps))
+/// The header that gives a browser something to keep.
+pub(super) fn set<K: Kept>(deps: &Deps, kept: &K) -> Option<HeaderValue> {
+    line::<K>(deps, &kept.text(), K::lifetime(deps))
 }
 
-/// The header that takes the secret away.
+/// Adds such a header to an answer.
+pub(super) fn add(response: &mut Response, cookie: Option<HeaderValue>) {
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}
+
+/// The header that takes it away.
 pub(super) fn clear<K: Kept>(deps: &Deps) -> Option<HeaderValue> {
     line::<K>(deps, "", 0)
 }

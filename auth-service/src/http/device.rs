@@ -1,13 +1,13 @@
 //! `POST /device_authorization` (RFC 8628 §3.1), and `GET` and `POST /device`, the page for the device's user (§3.3).
 //!
-//! The code stays in the query string from the first page to the last, but for a way to a provider outside. Forms post to the
-//! same address.
+//! The code stays in the query string from the first page to the last. Forms post to the same address. On the way to a
+//! provider outside, the browser keeps the code in a cookie; when it is back, the page shows it and asks about it as ever.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Serialize;
@@ -16,15 +16,18 @@ use super::error::ApiError;
 use super::form::{Form, StrictForm};
 use super::limits::{self, ClientAddress};
 use super::middleware::no_store;
-use super::sign_in::{self, Visit};
+use super::sign_in::{self, Purpose, Visit};
 use super::{authorize, client_auth, cookie, origin, page};
-use crate::domain::device::FIRST_INTERVAL;
+use crate::domain::device::{FIRST_INTERVAL, UserCode};
 use crate::domain::parameters::Parameters;
-use crate::domain::secret::BrowserSession;
+use crate::domain::secret::{BrowserSession, Secret};
 use crate::flow::device::{self, DeviceError, Step};
 use crate::flow::error::Cause;
 use crate::flow::{DEVICE_LIFETIME, Deps};
 use crate::limits::{Door, TooMany};
+
+/// The page for the device's user.
+pub(super) const PATH: &str = "/device";
 
 /// RFC 8628 §3.2.
 #[derive(Serialize)]
@@ -46,16 +49,31 @@ pub(super) async fn begin(
     let client = client_auth::client(&deps, &headers, &form).await?;
     limits::count_client(&deps, &client)?;
     let waiting = device::begin(&deps, &client, &form).await?;
-    let (user_code, page) = (waiting.user_code.expose(), format!("{}/device", deps.catalogue.issuer()));
+    let issuer = deps.catalogue.issuer();
     let body = DeviceResponse {
         device_code: waiting.device_code.expose(),
-        verification_uri_complete: format!("{page}?user_code={user_code}"),
-        user_code,
-        verification_uri: page,
+        verification_uri_complete: format!("{issuer}{}", page_of(&waiting.user_code)),
+        user_code: waiting.user_code.expose(),
+        verification_uri: format!("{issuer}{PATH}"),
         expires_in: DEVICE_LIFETIME,
         interval: FIRST_INTERVAL,
     };
     Ok((no_store(), Json(body)).into_response())
+}
+
+/// The address of the page that asks about the device with this code, on this server.
+pub(super) fn page_of(code: &UserCode) -> String {
+    format!("{PATH}?user_code={}", code.expose())
+}
+
+/// The header that makes a browser keep the code in the address `uri`, if there is one, and no older one.
+pub(super) fn kept_code(deps: &Deps, uri: &Uri) -> Option<HeaderValue> {
+    let parameters = Parameters::parse(uri.query().unwrap_or_default().as_bytes()).ok();
+    let typed = parameters.as_ref().and_then(|parameters| parameters.get("user_code").ok().flatten());
+    match typed.and_then(UserCode::parse) {
+        Some(code) => cookie::set(deps, &code),
+        None => cookie::clear::<UserCode>(deps),
+    }
 }
 
 /// What the address of the page says.
@@ -93,12 +111,12 @@ pub(super) async fn get(
 
 async fn show(deps: &Deps, address: IpAddr, headers: &HeaderMap, uri: &Uri) -> Result<Response, Refused> {
     let Typed(code) = Typed::read(deps, address, uri)?;
-    let session = cookie::read::<BrowserSession>(deps, headers);
+    let session = cookie::read::<Secret<BrowserSession>>(deps, headers);
     let step = device::next_step(deps, code.as_deref(), session.as_ref()).await;
     Ok(match step.map_err(Refused::Internal)? {
         Step::SignIn => {
             let ways = crate::flow::sign_in::ways(deps).await.map_err(Refused::Internal)?;
-            page::sign_in(None, &ways, None)
+            page::sign_in(Purpose::Device, &ways, None)
         }
         Step::AskForCode { user, was_wrong } => page::device_code(&user, was_wrong),
         Step::Consent(question) => page::device_consent(&question, deps.lifetimes.refresh_token),
@@ -116,7 +134,8 @@ pub(super) async fn post(
     let (true, Ok(Form(form))) = (origin::is_our_own(&deps, &headers), form) else {
         return page::forbidden();
     };
-    let visit = Visit { deps: &deps, address, headers: &headers, uri: &uri, request: None, form: &form };
+    let purpose = Purpose::Device;
+    let visit = Visit { deps: &deps, address, headers: &headers, uri: &uri, purpose, form: &form };
     if let Some(response) = sign_in::answered(visit).await {
         return response;
     }

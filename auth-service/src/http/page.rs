@@ -1,5 +1,7 @@
 //! The pages that people see. Everything a stranger wrote is escaped by the templates and cleaned by [`shown`] first.
 
+mod account;
+
 use std::sync::LazyLock;
 
 use askama::Template;
@@ -9,17 +11,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gateway_core::scope::Scope;
 
+use super::sign_in::Purpose;
 use crate::domain::client::Client;
 use crate::domain::redirect_uri::{RedirectKind, RedirectUri};
 use crate::domain::secret::Digest;
 use crate::domain::upstream::Person;
 use crate::domain::user::User;
-use crate::flow::authorize::{AuthorizationRequest, Untrusted};
+use crate::flow::authorize::Untrusted;
 use crate::flow::consent::Question;
 use crate::flow::device;
 use crate::flow::sign_in::Ways;
 use crate::flow::upstream::{Place, Way};
 use crate::limits::TooMany;
+
+pub(super) use account::{account, not_from_account, nothing_to_revoke};
 
 /// The one style sheet, inline in every page and allowed by its hash.
 const STYLE: &str = include_str!("../../templates/style.css");
@@ -31,17 +36,16 @@ const MAX_NAME: usize = 60;
 #[template(path = "sign_in.html")]
 struct SignInPage<'a> {
     style: &'static str,
-    app: Option<App<'a>>,
+    reason: Reason<'a>,
     ways: &'a Ways,
     username: Option<&'a str>,
 }
 
-/// Who a user signs in for.
-struct App<'a> {
-    name: String,
-    described_by: Option<&'a str>,
-    destination: &'a str,
-    server: &'a str,
+/// What a user signs in for, in words.
+enum Reason<'a> {
+    Connect { name: String, described_by: Option<&'a str>, destination: &'a str, server: &'a str },
+    Device,
+    Account,
 }
 
 #[derive(Template)]
@@ -72,6 +76,8 @@ struct ConsentPage<'a> {
     resource: &'a str,
     scopes: Vec<String>,
     days: Option<u64>,
+    /// Days for which the answer can be remembered.
+    memory: Option<u64>,
     ticket: &'a str,
 }
 
@@ -93,19 +99,26 @@ struct MessagePage<'a> {
     again: Option<&'a str>,
 }
 
-/// The sign-in page; with the name that was typed, after a try that failed. Who it is for is not known yet where a code is
-/// still to be typed.
-pub(super) fn sign_in(request: Option<&AuthorizationRequest>, ways: &Ways, failed: Option<&str>) -> Response {
-    let app = request.map(|request| App {
-        name: client_name(&request.client),
-        described_by: request.client.id.host(),
-        destination: request.reply_to.redirect_uri.destination(),
-        server: request.server.as_str(),
-    });
-    let page = SignInPage { style: STYLE, app, ways, username: failed };
+/// The sign-in page; with the name that was typed, after a try that failed.
+pub(super) fn sign_in(purpose: Purpose<'_>, ways: &Ways, failed: Option<&str>) -> Response {
+    let (reason, redirect_uri) = match purpose {
+        Purpose::Connect(request) => {
+            let redirect_uri = &request.reply_to.redirect_uri;
+            let reason = Reason::Connect {
+                name: client_name(&request.client),
+                described_by: request.client.id.host(),
+                destination: redirect_uri.destination(),
+                server: request.server.as_str(),
+            };
+            (reason, Some(redirect_uri))
+        }
+        Purpose::Device => (Reason::Device, None),
+        Purpose::Account => (Reason::Account, None),
+    };
+    let page = SignInPage { style: STYLE, reason, ways, username: failed };
     // 401 would need a WWW-Authenticate challenge, and browsers would open their own dialog.
     let status = if failed.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
-    with_forms(status, &page, request.map(|request| &request.reply_to.redirect_uri))
+    with_forms(status, &page, redirect_uri)
 }
 
 /// The consent page.
@@ -132,6 +145,7 @@ pub(super) fn consent(question: &Question, refresh_lifetime: u64) -> Response {
         resource: question.resource.as_str(),
         scopes: question.scope.iter().map(in_words).collect(),
         days: days(&request.client, refresh_lifetime),
+        memory: question.memory.map(in_days),
         ticket: question.ticket.expose(),
     };
     with_forms(StatusCode::OK, &page, Some(redirect_uri))
@@ -155,6 +169,7 @@ pub(super) fn device_consent(question: &device::Question, refresh_lifetime: u64)
         resource: question.resource.as_str(),
         scopes: question.scope.iter().map(in_words).collect(),
         days: days(&question.client, refresh_lifetime),
+        memory: None,
         ticket: question.ticket.expose(),
     };
     with_forms(StatusCode::OK, &page, None)
@@ -171,7 +186,11 @@ pub(super) fn device_answered(has_access: bool) -> Response {
 }
 
 fn days(client: &Client, refresh_lifetime: u64) -> Option<u64> {
-    client.profile.refreshes.then_some(refresh_lifetime.div_ceil(86_400))
+    client.profile.refreshes.then(|| in_days(refresh_lifetime))
+}
+
+const fn in_days(seconds: u64) -> u64 {
+    seconds.div_ceil(86_400)
 }
 
 /// The page that takes a browser to a provider. Not a redirect: browsers hold the answer to a form, and wherever it leads, to
@@ -190,7 +209,7 @@ pub(super) fn upstream_stale() -> Response {
 /// The provider sent the user back without signing them in.
 pub(super) fn upstream_declined(place: &Place) -> Response {
     let text = format!("{} sent you back without signing you in.", shown(&place.label));
-    try_again(StatusCode::FORBIDDEN, "You are not signed in", &text, &place.return_to)
+    not_signed_in(StatusCode::FORBIDDEN, "You are not signed in", &text, place)
 }
 
 /// The provider did not say who it is.
@@ -199,7 +218,7 @@ pub(super) fn upstream_failed(place: &Place) -> Response {
     let text = format!(
         "{label} could not be asked who you are. If that does not pass in a few minutes, tell whoever runs this gateway."
     );
-    try_again(StatusCode::BAD_GATEWAY, "You are not signed in", &text, &place.return_to)
+    not_signed_in(StatusCode::BAD_GATEWAY, "You are not signed in", &text, place)
 }
 
 /// The provider says who it is, and they may do nothing here. The operator needs the subject to change that.
@@ -209,11 +228,16 @@ pub(super) fn not_admitted(place: &Place, person: &Person) -> Response {
     let text = format!(
         "You are {name} at {label}, and that account may not use this gateway. To change that, ask whoever runs it to let in {subject}."
     );
-    try_again(StatusCode::FORBIDDEN, "No access", &text, &place.return_to)
+    not_signed_in(StatusCode::FORBIDDEN, "No access", &text, place)
 }
 
-fn try_again(status: StatusCode, title: &str, text: &str, address: &str) -> Response {
-    let hint = "Nothing was shared with the app.";
+/// Nobody has signed in.
+fn not_signed_in(status: StatusCode, title: &str, text: &str, place: &Place) -> Response {
+    try_again(status, title, text, "Nothing was shared with any app.", &place.return_to)
+}
+
+/// Says what did not happen, and leads to where it can be tried again.
+fn try_again(status: StatusCode, title: &str, text: &str, hint: &str, address: &str) -> Response {
     render(
         status,
         &MessagePage { style: STYLE, title, text, hint, again: Some(address) },

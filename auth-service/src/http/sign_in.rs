@@ -2,15 +2,15 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
 use super::authorize::{address_of, back_to};
-use super::{callback, cookie, error, limits, page};
+use super::{callback, cookie, device, error, limits, page};
 use crate::domain::parameters::Parameters;
-use crate::domain::secret::BrowserSession;
+use crate::domain::secret::{BrowserSession, Secret};
 use crate::flow::Deps;
-use crate::flow::authorize::{AuthorizationRequest, Prompt};
+use crate::flow::authorize::AuthorizationRequest;
 use crate::flow::error::Cause;
 use crate::flow::sign_in::{self, Credentials};
 use crate::flow::upstream;
@@ -23,9 +23,19 @@ pub(super) struct Visit<'a> {
     pub(super) address: IpAddr,
     pub(super) headers: &'a HeaderMap,
     pub(super) uri: &'a Uri,
-    /// Who the user signs in for, where that is known already.
-    pub(super) request: Option<&'a AuthorizationRequest>,
+    pub(super) purpose: Purpose<'a>,
     pub(super) form: &'a Parameters,
+}
+
+/// What a user signs in for.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose<'a> {
+    /// An app wants something.
+    Connect(&'a AuthorizationRequest),
+    /// A device does. Which one is not looked at before.
+    Device,
+    /// To see the account page.
+    Account,
 }
 
 /// The answer to the form; `None` when it is about something else.
@@ -51,14 +61,14 @@ fn may_try(Visit { deps, address, form, .. }: Visit<'_>) -> Result<(), TooMany> 
     limits::count_user(deps, form.get("username").ok().flatten().unwrap_or_default())
 }
 
-async fn signed_in(Visit { deps, headers, uri, request, form, .. }: Visit<'_>) -> Response {
+async fn signed_in(Visit { deps, headers, uri, purpose, form, .. }: Visit<'_>) -> Response {
     let typed = |name| form.get(name).ok().flatten().unwrap_or_default();
     let credentials = Credentials { username: typed("username"), password: typed("password") };
     let before = cookie::read(deps, headers);
     match sign_in::sign_in(deps, &credentials, before.as_ref()).await {
         Ok(Some(secret)) => back_to(address_of(uri), cookie::set(deps, &secret)),
         Ok(None) => match sign_in::ways(deps).await {
-            Ok(ways) => page::sign_in(request, &ways, Some(credentials.username)),
+            Ok(ways) => page::sign_in(purpose, &ways, Some(credentials.username)),
             Err(cause) => unavailable(&cause),
         },
         Err(cause) => unavailable(&cause),
@@ -66,17 +76,20 @@ async fn signed_in(Visit { deps, headers, uri, request, form, .. }: Visit<'_>) -
 }
 
 /// The user wants to sign in at a provider outside.
-async fn departed(Visit { deps, headers, uri, request, form, .. }: Visit<'_>) -> Response {
+async fn departed(Visit { deps, headers, uri, purpose, form, .. }: Visit<'_>) -> Response {
     let provider = form.get("provider").ok().flatten().unwrap_or_default();
     let browser = cookie::read(deps, headers);
-    let again = request.is_some_and(|request| request.prompt == Prompt::SignIn);
-    // The way back is stored as it is, and user codes only as digests: whoever comes back for a device types its code again.
-    let return_to = if request.is_some() { address_of(uri) } else { uri.path() };
+    let (again, return_to) = match purpose {
+        Purpose::Connect(request) => (request.prompt.wants_sign_in(), address_of(uri)),
+        // The way back is stored as it is, and user codes only as digests: the browser keeps the code.
+        Purpose::Device | Purpose::Account => (false, uri.path()),
+    };
     match upstream::depart(deps, again, provider, return_to, browser).await {
         Ok(way) => {
             let mut response = page::leaving(&way);
-            if let Some(cookie) = cookie::set(deps, &way.browser) {
-                response.headers_mut().insert(header::SET_COOKIE, cookie);
+            cookie::add(&mut response, cookie::set(deps, &way.browser));
+            if matches!(purpose, Purpose::Device) {
+                cookie::add(&mut response, device::kept_code(deps, uri));
             }
             response
         }
@@ -86,7 +99,7 @@ async fn departed(Visit { deps, headers, uri, request, form, .. }: Visit<'_>) ->
 
 async fn signed_out(Visit { deps, headers, uri, .. }: Visit<'_>) -> Response {
     match sign_in::sign_out(deps, cookie::read(deps, headers).as_ref()).await {
-        Ok(()) => back_to(address_of(uri), cookie::clear::<BrowserSession>(deps)),
+        Ok(()) => back_to(address_of(uri), cookie::clear::<Secret<BrowserSession>>(deps)),
         Err(cause) => unavailable(&cause),
     }
 }

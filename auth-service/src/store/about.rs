@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::domain::client::ClientId;
 use crate::domain::revocation::Target;
 use crate::domain::user::Subject;
 
@@ -39,9 +40,19 @@ pub(super) fn keys_of(json: &[u8]) -> serde_json::Result<Vec<String>> {
 pub(super) fn key_of_target(target: &Target) -> String {
     match target {
         Target::Token(id) => format!("{TOKEN}{id}"),
-        Target::User { subject, .. } => format!("{USER}{subject}"),
-        Target::Client { client, .. } => format!("{CLIENT}{client}"),
+        Target::User { subject, .. } => key_of_user(subject),
+        Target::Client { client, .. } => key_of_client(client),
     }
+}
+
+/// The key of everything about a user.
+pub(super) fn key_of_user(subject: &Subject) -> String {
+    format!("{USER}{subject}")
+}
+
+/// The key of everything about a client.
+pub(super) fn key_of_client(client: &ClientId) -> String {
+    format!("{CLIENT}{client}")
 }
 
 /// The user that a key is about.

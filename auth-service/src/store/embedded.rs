@@ -6,6 +6,7 @@
 mod assertions;
 mod authorizations;
 mod clients;
+mod consents;
 mod devices;
 mod index;
 mod inventory;

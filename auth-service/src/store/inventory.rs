@@ -32,10 +32,10 @@ pub struct Counts {
     pub revocations: u64,
 }
 
-/// A grant that a client lives on: a family of refresh tokens.
+/// A grant that a client lives on: a family of refresh tokens, or a code whose access token came without one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// Which.
+    /// Which. All that came from one approval has the same.
     pub family: FamilyId,
     /// What was granted.
     pub access: Access,

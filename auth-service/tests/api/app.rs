@@ -53,6 +53,7 @@ pub(crate) const LIFETIMES: Lifetimes = Lifetimes {
     client: 7_776_000,
     unused_client: 86_400,
     session: 28_800,
+    remembered_consent: 2_592_000,
     upstream: 2_592_000,
 };
 

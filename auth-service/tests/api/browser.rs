@@ -12,6 +12,8 @@ pub(crate) struct Browser<'a> {
     pub(crate) cookie: Option<String>,
     /// The cookie of a browser that is on its way to a provider.
     pub(crate) upstream: Option<String>,
+    /// The cookie of one that is on its way there for a device.
+    device: Option<String>,
 }
 
 /// A form as it stands on a page: its fields, and the values of its buttons.
@@ -43,7 +45,7 @@ pub(crate) fn authorize(parameters: &[(&str, &str)]) -> String {
 
 impl<'a> Browser<'a> {
     pub(crate) fn new(app: &'a TestApp) -> Self {
-        Self { app, cookie: None, upstream: None }
+        Self { app, cookie: None, upstream: None, device: None }
     }
 
     pub(crate) async fn open(&mut self, address: &str) -> Answer {
@@ -95,7 +97,8 @@ impl<'a> Browser<'a> {
     }
 
     fn with_cookie(&self, request: axum::http::request::Builder) -> axum::http::request::Builder {
-        let cookies: Vec<&str> = self.cookie.iter().chain(&self.upstream).map(String::as_str).collect();
+        let cookies = self.cookie.iter().chain(&self.upstream).chain(&self.device);
+        let cookies: Vec<&str> = cookies.map(String::as_str).collect();
         match cookies.as_slice() {
             [] => request,
             cookies => request.header(header::COOKIE, format!("other=1; {}", cookies.join("; "))),
@@ -104,10 +107,15 @@ impl<'a> Browser<'a> {
 
     async fn sent(&mut self, request: Request<Body>) -> Answer {
         let answer = self.app.send(request).await;
-        if let Some(line) = answer.headers.get(header::SET_COOKIE) {
-            let cookie = line.to_str().unwrap().split(';').next().map(str::to_owned);
-            let is_upstream = cookie.as_ref().is_some_and(|cookie| cookie.contains("mcp_upstream="));
-            *(if is_upstream { &mut self.upstream } else { &mut self.cookie }) = cookie;
+        for line in answer.headers.get_all(header::SET_COOKIE) {
+            let line = line.to_str().unwrap();
+            let cookie = line.split(';').next().unwrap();
+            let jar = match cookie.split_once('=').unwrap().0 {
+                "__Host-mcp_upstream" => &mut self.upstream,
+                "__Host-mcp_device" => &mut self.device,
+                _ => &mut self.cookie,
+            };
+            *jar = Some(cookie.to_owned()).filter(|_| !line.contains("Max-Age=0;"));
         }
         answer
     }
@@ -124,7 +132,8 @@ pub(crate) fn forms_of(page: &Answer) -> Vec<PageForm> {
             };
             PageForm {
                 fields: form
-                    .select(&select("input"))
+                    // A box that nobody has ticked is not sent.
+                    .select(&select("input:not([type=checkbox])"))
                     .map(|input| (attribute(input, "name"), attribute(input, "value")))
                     .collect(),
                 buttons: form

@@ -241,7 +241,7 @@ async fn a_user_who_may_do_nothing_can_change_the_account_or_go_back() {
 }
 
 #[tokio::test]
-async fn b_03_consent_is_asked_for_every_time() {
+async fn b_03_consent_is_asked_for_every_time_unless_it_is_remembered() {
     let app = TestApp::new();
     let client = app.public_client().await;
     let address = authorize(&request_of(&client));

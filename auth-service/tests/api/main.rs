@@ -9,6 +9,7 @@
 )]
 #![expect(clippy::string_slice, reason = "tests cut ASCII texts")]
 
+mod account;
 mod app;
 mod authorize;
 mod browser;
@@ -17,6 +18,7 @@ mod client_documents;
 mod configuration;
 mod consent;
 mod device;
+mod device_upstream;
 mod document_host;
 mod fake_provider;
 mod hostile_documents;
@@ -26,10 +28,12 @@ mod inventory;
 mod keys;
 mod limits;
 mod metadata;
+mod page_snapshots;
 mod private_key_jwt;
 mod promises;
 mod refresh;
 mod register;
+mod remembered;
 mod revocations;
 mod revoke;
 mod secrets;

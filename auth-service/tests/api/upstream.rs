@@ -332,31 +332,3 @@ async fn the_secret_is_shown_where_the_provider_wants_it_first() {
         assert_eq!((script.secret_in_body, is_basic), (in_body, !in_body), "{methods}");
     }
 }
-
-#[tokio::test]
-async fn b_01_a_user_of_a_device_signs_in_at_a_provider_and_is_then_asked_about_the_device() {
-    let fake = FakeProvider::start().await;
-    let app = app(&fake);
-    let grant = "urn:ietf:params:oauth:grant-type:device_code";
-    let metadata =
-        json!({ "client_name": "Telly", "grant_types": [grant], "token_endpoint_auth_method": "none" });
-    let client = app.register(&metadata.to_string()).await.json()["client_id"].as_str().unwrap().to_owned();
-    let form = [("client_id", client.as_str()), ("resource", "https://gw.example/time/mcp")];
-    let begun = app.post("/device_authorization", &form).await.json();
-    let address = format!("/device?user_code={}", begun["user_code"].as_str().unwrap());
-    let mut browser = Browser::new(&app);
-    assert!(text_of(&browser.open(&address).await).contains("Continue with GitHub"));
-    let back = travel(&mut browser, &fake, &address, "github").await;
-    assert_eq!(back.header("location"), "/device", "its code is in no store: {}", back.body);
-    assert!(text_of(&browser.open("/device").await).contains("Type the code"));
-    let page = browser.open(&address).await;
-    assert!(text_of(&page).contains("Telly wants to use time as you"), "{}", page.body);
-    assert_eq!(browser.press(&address, &page, "approve", &[]).await.status, StatusCode::OK);
-    let form = [
-        ("grant_type", grant),
-        ("device_code", begun["device_code"].as_str().unwrap()),
-        ("client_id", client.as_str()),
-    ];
-    let token = app.token(&form).await.json()["access_token"].as_str().unwrap().to_owned();
-    assert!(claim(&token, "sub").starts_with("github:"));
-}

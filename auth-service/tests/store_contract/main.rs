@@ -9,6 +9,7 @@
 
 mod assertions;
 mod clients;
+mod consents;
 mod devices;
 mod fixtures;
 mod inventory;
@@ -231,6 +232,10 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     inventory::clients_are_listed_once_however_large_the_parts(store.as_ref()).await;
     inventory::a_grant_is_listed_while_it_lives_with_its_last_use(store.as_ref()).await;
     inventory::what_is_there_is_counted(store.as_ref()).await;
+    consents::b_14_a_consent_is_remembered_until_it_expires_or_is_forgotten(store.as_ref()).await;
+    consents::c_24_d_12_d_13_a_consent_goes_with_its_user_and_its_client(store.as_ref()).await;
+    consents::a_user_sees_what_clients_hold_and_nobody_elses(store.as_ref()).await;
+    consents::c_24_what_a_user_takes_back_from_a_client_ends_at_once(store.as_ref()).await;
     clients::d_11_a_client_is_replaced_as_a_whole_by_who_has_its_token(store.as_ref()).await;
     clients::d_13_with_a_client_everything_of_it_goes(store.as_ref()).await;
     clients::d_13_a_client_that_is_used_while_it_is_deleted_stays_deleted(&store).await;

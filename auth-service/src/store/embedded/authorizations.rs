@@ -8,6 +8,7 @@ use super::super::{AuthorizationStore, CodeLifetime, Issue, Redemption, StoreErr
 use super::table::{self, Change, Kind, Stored};
 use super::{EmbeddedStore, refresh, revocations};
 use crate::domain::grant::{CodeGrant, PendingConsent};
+use crate::domain::revocation::LEEWAY;
 use crate::domain::secret::Digest;
 use crate::domain::token::Trail;
 
@@ -88,7 +89,7 @@ fn redeem(
     let Some(stored) = table::read_to_change::<StoredCode>(change, Kind::Code, code.as_bytes())? else {
         return Ok(Redemption::Unknown);
     };
-    let forgotten_at = stored.expires_at;
+    let mut forgotten_at = stored.expires_at;
     let Some(mut known) = stored.live(now) else { return Ok(Redemption::Unknown) };
     if known.spent {
         let issued = known.issued.revocations(&known.grant.access.subject, now);
@@ -111,6 +112,8 @@ fn redeem(
         let stored = Stored { value: &family, expires_at: opening.expires_at };
         table::write(change, Kind::Family, known.grant.family.as_bytes(), &stored)?;
     } else {
+        let last = issued.tokens.last().map(|token| token.expires_at.plus(LEEWAY));
+        forgotten_at = last.map_or(forgotten_at, |last| last.max(forgotten_at));
         known.issued = issued;
     }
     let stored = Stored { value: &known, expires_at: forgotten_at };

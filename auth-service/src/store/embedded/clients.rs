@@ -5,7 +5,7 @@ use gateway_core::time::UnixTime;
 
 use super::super::{ClientStore, StoreError};
 use super::table::{self, Change, Kind, Stored};
-use super::{EmbeddedStore, revocations};
+use super::{EmbeddedStore, consents, revocations};
 use crate::domain::client::{Client, ClientId};
 use crate::domain::revocation::Revocation;
 
@@ -48,6 +48,7 @@ impl ClientStore for EmbeddedStore {
                 return Ok(false);
             }
             write(change, &client)?;
+            consents::forget_each(change, &client.id)?;
             Ok(true)
         })
         .await

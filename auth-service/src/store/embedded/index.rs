@@ -56,7 +56,19 @@ pub(super) fn remove(change: &Change, kind: Kind, key: &[u8], json: &[u8]) -> Re
 
 /// The keys of the records of one kind that are about `name`.
 pub(super) fn find(change: &Change, name: &str, kind: Kind) -> Result<Vec<Vec<u8>>, StoreError> {
-    let index = change.inner.open_table(INDEX).map_err(unavailable)?;
+    keys(&change.inner.open_table(INDEX).map_err(unavailable)?, name, kind)
+}
+
+/// The same, for who only looks.
+pub(super) fn look(
+    transaction: &ReadTransaction,
+    name: &str,
+    kind: Kind,
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    keys(&transaction.open_table(INDEX).map_err(unavailable)?, name, kind)
+}
+
+fn keys(index: &impl ReadableTable<Key, ()>, name: &str, kind: Kind) -> Result<Vec<Vec<u8>>, StoreError> {
     let (from, to) = ((name, kind.number(), &[][..]), (name, kind.number().saturating_add(1), &[][..]));
     let found = index.range(from..to).map_err(unavailable)?;
     found.map(|entry| Ok(entry.map_err(unavailable)?.0.value().2.to_vec())).collect()

@@ -46,14 +46,9 @@ impl InventoryStore for EmbeddedStore {
             let is_full = seen.len() == limit;
             let mut part = Part { items: vec![], next: None };
             for (key, stored) in seen {
-                let key = key.try_into().map_err(|_| table::corrupt("a key is no family"))?;
-                let (family, expires_at) = (FamilyId::from_bytes(key), stored.expires_at);
+                let family = family_of(key)?;
                 part.next = is_full.then_some(family);
-                let Some(Family { access, opened_at: issued_at, issued, .. }) = stored.live(now) else {
-                    continue;
-                };
-                let used_at = issued.tokens.last().map(|token| token.issued_at);
-                part.items.push(Grant { family, access, issued_at, used_at, expires_at });
+                part.items.extend(grant(family, stored, now));
             }
             Ok(part)
         })
@@ -75,6 +70,20 @@ impl InventoryStore for EmbeddedStore {
         })
         .await
     }
+}
+
+/// The family that a key names.
+pub(super) fn family_of(key: Vec<u8>) -> Result<FamilyId, StoreError> {
+    let bytes = key.try_into().map_err(|_| table::corrupt("a key is no family"))?;
+    Ok(FamilyId::from_bytes(bytes))
+}
+
+/// A family as people see it, if it lives.
+pub(super) fn grant(family: FamilyId, stored: Stored<Family>, now: UnixTime) -> Option<Grant> {
+    let expires_at = stored.expires_at;
+    let Family { access, opened_at: issued_at, issued, .. } = stored.live(now)?;
+    let used_at = issued.tokens.last().map(|token| token.issued_at);
+    Some(Grant { family, access, issued_at, used_at, expires_at })
 }
 
 /// The first `limit` records after the key `after`, each with its key.

@@ -8,6 +8,7 @@ use super::super::records::{Family, Recorded, StoredCode};
 use super::super::{Batch, Cursor, Live, RevocationStore, StoreError, about};
 use super::table::{self, Change, Kind, Stored};
 use super::{EmbeddedStore, index, sequence, unavailable};
+use crate::domain::consent::RememberedConsent;
 use crate::domain::grant::BrowserSignIn;
 use crate::domain::revocation::{Revocation, Target};
 use crate::domain::token::Trail;
@@ -15,7 +16,7 @@ use crate::domain::upstream::Person;
 use crate::domain::user::Subject;
 
 /// What can lead to another token.
-const SOURCES: [Kind; 3] = [Kind::Family, Kind::Code, Kind::Session];
+const SOURCES: [Kind; 4] = [Kind::Family, Kind::Code, Kind::Session, Kind::Remembered];
 
 #[async_trait]
 impl RevocationStore for EmbeddedStore {
@@ -88,6 +89,7 @@ pub(super) fn cut_off(change: &Change, revocation: &Revocation, now: UnixTime) -
     end_each::<Family>(change, Kind::Family, &name, |family| overtaken(&family.issued))?;
     end_each::<StoredCode>(change, Kind::Code, &name, |code| overtaken(&code.issued))?;
     end_each::<BrowserSignIn>(change, Kind::Session, &name, |_| Ok(()))?;
+    end_each::<RememberedConsent>(change, Kind::Remembered, &name, |_| Ok(()))?;
     end_each::<Person>(change, Kind::Person, &name, |_| Ok(()))
 }
 

@@ -31,10 +31,11 @@ pub(super) enum Kind {
     Device = 9,
     UserCode = 10,
     Assertion = 11,
+    Remembered = 12,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Client,
         Self::Session,
         Self::Pending,
@@ -46,12 +47,18 @@ impl Kind {
         Self::Device,
         Self::UserCode,
         Self::Assertion,
+        Self::Remembered,
     ];
 
     /// Whether the index lists whom its records are about. Of one record that never changes.
     pub(super) const fn is_indexed(self) -> bool {
         match self {
-            Self::Session | Self::Code | Self::Family | Self::Revocation | Self::Person => true,
+            Self::Session
+            | Self::Code
+            | Self::Family
+            | Self::Revocation
+            | Self::Person
+            | Self::Remembered => true,
             Self::Client
             | Self::Pending
             | Self::Departure
@@ -74,6 +81,7 @@ impl Kind {
             Self::Device => "device",
             Self::UserCode => "user_code",
             Self::Assertion => "assertion",
+            Self::Remembered => "remembered",
         })
     }
 

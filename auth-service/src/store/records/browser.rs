@@ -1,10 +1,11 @@
-//! Browsers: who is signed in, and what they are being asked.
+//! Browsers: who is signed in, what they are being asked, and what need not be asked again.
 
 use gateway_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
 
-use super::{BadRecord, Recorded};
-use crate::domain::grant::{BrowserSignIn, PendingConsent};
+use super::{AccessRecord, BadRecord, Recorded};
+use crate::domain::consent::RememberedConsent;
+use crate::domain::grant::{Access, BrowserSignIn, PendingConsent};
 use crate::domain::secret::Digest;
 use crate::domain::user::Subject;
 
@@ -51,5 +52,23 @@ impl Recorded for PendingConsent {
             session: Digest::from_text(&record.session).ok_or(BadRecord("session"))?,
             request: Digest::from_text(&record.request).ok_or(BadRecord("request"))?,
         })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(in crate::store) struct RememberedRecord {
+    access: AccessRecord,
+    given_at: UnixTime,
+}
+
+impl Recorded for RememberedConsent {
+    type Record = RememberedRecord;
+
+    fn record(&self) -> RememberedRecord {
+        RememberedRecord { access: self.access.record(), given_at: self.given_at }
+    }
+
+    fn restore(record: RememberedRecord) -> Result<Self, BadRecord> {
+        Ok(Self { access: Access::restore(record.access)?, given_at: record.given_at })
     }
 }

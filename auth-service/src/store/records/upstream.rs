@@ -27,7 +27,8 @@ impl Recorded for Departure {
 
     fn restore(record: DepartureRecord) -> Result<Self, BadRecord> {
         // Nothing that stands in a store makes us send a browser anywhere else.
-        let is_ours = record.return_to.starts_with("/authorize?") || record.return_to == "/device";
+        let is_ours = record.return_to.starts_with("/authorize?")
+            || ["/device", "/account"].contains(&record.return_to.as_str());
         Ok(Self {
             provider: record.provider.parse().map_err(|_| BadRecord("provider"))?,
             browser: Digest::from_text(&record.browser).ok_or(BadRecord("browser"))?,
@@ -92,6 +93,7 @@ mod tests {
         };
         assert!(Departure::restore(record("/authorize?client_id=c")).is_ok());
         assert!(Departure::restore(record("/device")).is_ok());
+        assert!(Departure::restore(record("/account")).is_ok());
         for elsewhere in
             ["https://evil.example/", "//evil.example/authorize?", "/authorize", "/device.evil.example", ""]
         {

@@ -9,6 +9,9 @@ use super::{Inner, RedisStore, clients, keys};
 use crate::domain::client::{Client, ClientId};
 use crate::domain::grant::FamilyId;
 
+/// What [`grant`] reads of a family.
+pub(super) const FAMILY_FIELDS: [&str; 4] = ["record", "expires_at", "opened_at", "issued"];
+
 #[async_trait]
 impl InventoryStore for RedisStore {
     async fn clients(
@@ -37,26 +40,13 @@ impl InventoryStore for RedisStore {
         limit: usize,
         now: UnixTime,
     ) -> Result<Part<Grant, FamilyId>, StoreError> {
-        let fields = ["record", "expires_at", "opened_at", "issued"];
-        let seen = self.inner.look(keys::FAMILY, after.map(keys::family), limit, fields).await?;
+        let seen = self.inner.look(keys::FAMILY, after.map(keys::family), limit, FAMILY_FIELDS).await?;
         let is_full = seen.len() == limit;
         let mut part = Part { items: vec![], next: None };
-        for (id, [record, expires_at, opened_at, issued]) in seen {
-            let family = FamilyId::parse(&id).ok_or_else(|| corrupt("a key is no family"))?;
+        for (id, fields) in seen {
+            let family = family_of(&id)?;
             part.next = is_full.then_some(family);
-            if record.is_empty() || now >= time(&expires_at)? {
-                continue;
-            }
-            // `jti,iat,exp` of each token, the last one last.
-            let used_at = issued.rsplit(' ').next().and_then(|token| token.split(',').nth(1));
-            let issued_at = Some(opened_at.as_str()).filter(|text| !text.is_empty());
-            part.items.push(Grant {
-                family,
-                access: restore(&record)?,
-                issued_at: issued_at.map(time).transpose()?,
-                used_at: used_at.map(time).transpose()?,
-                expires_at: time(&expires_at)?,
-            });
+            part.items.extend(grant(family, &fields, now)?);
         }
         Ok(part)
     }
@@ -72,6 +62,32 @@ impl InventoryStore for RedisStore {
     }
 }
 
+/// The family that the rest of a key names.
+pub(super) fn family_of(id: &str) -> Result<FamilyId, StoreError> {
+    FamilyId::parse(id).ok_or_else(|| corrupt("a key is no family"))
+}
+
+/// A family as people see it, if it lives.
+pub(super) fn grant(
+    family: FamilyId,
+    [record, expires_at, opened_at, issued]: &[String; 4],
+    now: UnixTime,
+) -> Result<Option<Grant>, StoreError> {
+    if record.is_empty() || now >= time(expires_at)? {
+        return Ok(None);
+    }
+    // `jti,iat,exp` of each token, the last one last.
+    let used_at = issued.rsplit(' ').next().and_then(|token| token.split(',').nth(1));
+    let issued_at = Some(opened_at.as_str()).filter(|text| !text.is_empty());
+    Ok(Some(Grant {
+        family,
+        access: restore(record)?,
+        issued_at: issued_at.map(time).transpose()?,
+        used_at: used_at.map(time).transpose()?,
+        expires_at: time(expires_at)?,
+    }))
+}
+
 impl Inner {
     /// The first `limit` records whose keys begin with `prefix`, after the key `after`: the rest of the key, and `fields`. Those of
     /// a record that the server has removed are empty.
@@ -84,14 +100,20 @@ impl Inner {
     ) -> Result<Vec<(String, [String; N])>, StoreError> {
         let head = [prefix.to_owned(), after.unwrap_or_default(), limit.to_string()];
         let arguments: Vec<_> = head.into_iter().chain(fields.map(str::to_owned)).collect();
-        let mut texts = self.link.run(&self.scripts.list, keys::NAMES, &arguments).await?.into_iter();
-        let mut seen = vec![];
-        while let Some(key) = texts.next() {
-            let name = key.strip_prefix(prefix).ok_or_else(|| corrupt("a key of another kind"))?;
-            let values: Vec<_> = texts.by_ref().take(N).collect();
-            let values = values.try_into().map_err(|_| corrupt("a script's answer is too short"))?;
-            seen.push((name.to_owned(), values));
-        }
-        Ok(seen)
+        let seen = rows(self.link.run(&self.scripts.list, keys::NAMES, &arguments).await?)?;
+        let rest = |(key, values): (String, _)| Some((key.strip_prefix(prefix)?.to_owned(), values));
+        let rest: Option<Vec<_>> = seen.into_iter().map(rest).collect();
+        rest.ok_or_else(|| corrupt("a key of another kind"))
     }
+}
+
+/// The answer of a script that gives keys, each with its fields.
+pub(super) fn rows<const N: usize>(texts: Vec<String>) -> Result<Vec<(String, [String; N])>, StoreError> {
+    let (mut texts, mut rows) = (texts.into_iter(), vec![]);
+    while let Some(key) = texts.next() {
+        let values: Vec<_> = texts.by_ref().take(N).collect();
+        let values = values.try_into().map_err(|_| corrupt("a script's answer is too short"))?;
+        rows.push((key, values));
+    }
+    Ok(rows)
 }

@@ -1,6 +1,7 @@
 //! The names of all keys. `{oauth}` is their hash tag; see the notes on [`super`].
 
 use crate::domain::client::ClientId;
+use crate::domain::consent::ConsentKey;
 use crate::domain::grant::FamilyId;
 use crate::domain::secret::Digest;
 use crate::domain::user::Subject;
@@ -25,6 +26,9 @@ pub(super) const CODE: &str = "{oauth}:code:";
 
 /// What the keys of families begin with.
 pub(super) const FAMILY: &str = "{oauth}:family:";
+
+/// What the keys of remembered consents begin with. The prelude of the scripts knows this name too.
+pub(super) const REMEMBERED: &str = "{oauth}:remembered:";
 
 /// The users who have anything.
 pub(super) const USERS: &str = "{oauth}:users";
@@ -57,6 +61,15 @@ pub(super) fn departure(state: &Digest) -> String {
 /// The prelude of the scripts knows this name too.
 pub(super) fn person(subject: &Subject) -> String {
     format!("{{oauth}}:person:{subject}")
+}
+
+pub(super) fn remembered(key: &ConsentKey) -> String {
+    format!("{REMEMBERED}{}", key.digest().to_text())
+}
+
+/// The records that are a user's. The prelude of the scripts knows this name too.
+pub(super) fn of_user(subject: &Subject) -> String {
+    format!("{{oauth}}:user_tokens:{subject}")
 }
 
 pub(super) fn code(code: &Digest) -> String {

@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 
 use super::open;
 use super::server::Server;
+use crate::consents::{consent, key};
 use crate::fixtures::{
     LIFETIME, T0, access, client, client_id, digest, family, grant, issued, opening, rotation,
 };
@@ -39,6 +40,8 @@ enum Ask {
     Extend,
     Replace(bool),
     RemoveClient,
+    Remember(bool),
+    Withdraw(bool),
     Purge,
     Device(u8, DeviceAsk),
 }
@@ -69,6 +72,8 @@ fn ask() -> impl Strategy<Value = Ask> {
         1 => Just(Ask::Extend),
         1 => any::<bool>().prop_map(Ask::Replace),
         1 => Just(Ask::RemoveClient),
+        2 => any::<bool>().prop_map(Ask::Remember),
+        1 => prop::bool::weighted(0.7).prop_map(Ask::Withdraw),
         1 => Just(Ask::Purge),
         2 => device(Just(DeviceAsk::Begin)),
         2 => device(any::<bool>().prop_map(DeviceAsk::Answer)),
@@ -126,8 +131,22 @@ async fn answer(store: &dyn Store, ask: &Ask, now: UnixTime) -> String {
             shown(store.replace_client(&Client { registration, ..client }, now).await)
         }
         Ask::RemoveClient => shown(store.remove_client(&client_id("c"), now).await),
+        Ask::Remember(is_wanted) => remember(store, *is_wanted, now).await,
+        Ask::Withdraw(is_its) => {
+            let client = client_id(if *is_its { "c" } else { "other" });
+            shown(store.withdraw(&access().subject, &client, now).await)
+        }
         Ask::Purge => shown(store.purge(now).await),
         Ask::Device(number, ask) => device_answer(store, *number, ask, now).await,
+    }
+}
+
+async fn remember(store: &dyn Store, is_wanted: bool, now: UnixTime) -> String {
+    let (key, consent) = (key("c", &access().subject), consent("c", &access().subject));
+    if is_wanted {
+        shown(store.remember_consent(&key, &consent, now.plus(100)).await)
+    } else {
+        shown(store.forget_consent(&key).await)
     }
 }
 
@@ -177,6 +196,9 @@ async fn seen(store: &dyn Store, now: UnixTime) -> String {
     users.sort();
     users.push(shown((store.counts().await, store.clients(None, 9, now).await)));
     let mut seen = format!("{entries:#?} {users:?} {:?}", store.client(&client_id("c"), now).await);
+    let mut held = store.holdings(&access().subject, now).await.unwrap();
+    held.grants.sort_by_key(|grant| (*grant.family.as_bytes(), grant.expires_at));
+    seen += &shown((held, store.remembered_consent(&key("c", &access().subject), now).await));
     for number in 0..2 {
         let name = digest(&number.to_string());
         seen += &shown((store.family(family(number), now).await, store.code(&name, now).await));

@@ -9,6 +9,7 @@ local REVOCATIONS = ROOT .. 'revocations'
 local REVOKED = ROOT .. 'revoked'
 local SEQUENCE = ROOT .. 'sequence'
 local ENTRY = REVOCATIONS .. '#'
+local REMEMBERED = ROOT .. 'remembered:'
 
 -- What revokes must be possible when the memory is full: Redis looks at it before the first write, and this one takes none.
 local function free_to_write() redis.call('DEL', ROOT .. 'nothing') end

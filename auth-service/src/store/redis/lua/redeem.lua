@@ -22,6 +22,8 @@ if ARGV[5] then
     'expires_at', ARGV[6], 'current', ARGV[5], 'issued', issued, 'opened_at', ARGV[1])
   keep(family, ARGV[6], code.user, code.client)
 elseif issued then
-  redis.call('HSET', KEYS[1], 'issued', issued)
+  local forgotten_at = string.format('%.0f', math.max(tonumber(code.expires_at), tonumber(ARGV[4]) + LEEWAY))
+  redis.call('HSET', KEYS[1], 'issued', issued, 'expires_at', forgotten_at)
+  keep(KEYS[1], forgotten_at, code.user, code.client)
 end
 return answer('first', code.record)

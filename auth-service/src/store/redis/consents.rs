@@ -1,0 +1,86 @@
+//! What users have granted: remembered consents, what clients hold, and taking it back.
+
+use async_trait::async_trait;
+use gateway_core::time::UnixTime;
+
+use super::super::{ConsentStore, Grant, Holdings, StoreError};
+use super::inventory::{FAMILY_FIELDS, family_of, grant, rows};
+use super::records::Owner;
+use super::reply::{corrupt, restore, seconds, time};
+use super::{RedisStore, keys};
+use crate::domain::client::ClientId;
+use crate::domain::consent::{ConsentKey, RememberedConsent};
+use crate::domain::grant::CodeGrant;
+use crate::domain::user::Subject;
+
+#[async_trait]
+impl ConsentStore for RedisStore {
+    async fn remember_consent(
+        &self,
+        key: &ConsentKey,
+        consent: &RememberedConsent,
+        expires_at: UnixTime,
+    ) -> Result<(), StoreError> {
+        let owner = Owner { user: consent.access.subject.as_str(), client: consent.access.client.as_str() };
+        self.inner.insert_owned(&keys::remembered(key), consent, expires_at, owner, vec![]).await
+    }
+
+    async fn remembered_consent(
+        &self,
+        key: &ConsentKey,
+        now: UnixTime,
+    ) -> Result<Option<RememberedConsent>, StoreError> {
+        let found = self.inner.read::<RememberedConsent>(&keys::remembered(key), now).await?;
+        Ok(found.map(|(consent, _)| consent))
+    }
+
+    async fn forget_consent(&self, key: &ConsentKey) -> Result<(), StoreError> {
+        self.inner.verb(&self.inner.scripts.remove, &keys::remembered(key), &[]).await.map(drop)
+    }
+
+    async fn holdings(&self, subject: &Subject, now: UnixTime) -> Result<Holdings, StoreError> {
+        let fields = FAMILY_FIELDS.map(str::to_owned);
+        let held =
+            self.inner.link.run(&self.inner.scripts.holdings, &keys::of_user(subject), &fields).await?;
+        let mut holdings = Holdings::default();
+        for (key, fields) in rows::<4>(held)? {
+            if let Some(id) = key.strip_prefix(keys::FAMILY) {
+                holdings.grants.extend(grant(family_of(id)?, &fields, now)?);
+            } else if key.starts_with(keys::CODE) {
+                holdings.grants.extend(grant_of_code(&fields, now)?);
+            } else if key.starts_with(keys::REMEMBERED) {
+                let [record, expires_at, ..] = &fields;
+                if !record.is_empty() && now < time(expires_at)? {
+                    holdings.remembered.push(restore(record)?);
+                }
+            }
+        }
+        Ok(holdings)
+    }
+
+    async fn withdraw(
+        &self,
+        subject: &Subject,
+        client: &ClientId,
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
+        let arguments = [seconds(now), client.to_string()];
+        let script = &self.inner.scripts.withdraw;
+        let (word, _) = self.inner.verb(script, &keys::of_user(subject), &arguments).await?;
+        Ok(word == "withdrawn")
+    }
+}
+
+/// What a code led to without a family, while it lives.
+fn grant_of_code([record, .., issued]: &[String; 4], now: UnixTime) -> Result<Option<Grant>, StoreError> {
+    if record.is_empty() || issued.is_empty() {
+        return Ok(None);
+    }
+    // `jti,iat,exp`.
+    let [_, issued_at, expires_at] = issued.split(',').collect::<Vec<_>>()[..] else {
+        return Err(corrupt("unreadable member issued"));
+    };
+    let (issued_at, expires_at) = (Some(time(issued_at)?), time(expires_at)?);
+    let CodeGrant { access, family, .. } = restore(record)?;
+    Ok((now < expires_at).then_some(Grant { family, access, issued_at, used_at: issued_at, expires_at }))
+}

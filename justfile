@@ -75,6 +75,14 @@ oauth-stats:
 oauth-purge-expired:
     @target/release/auth-service purge
 
+# Save the registered clients of the running gateway into a new file, without any usable secret (docs/backup.md)
+oauth-backup file:
+    @target/release/auth-service backup {{ quote(file) }}
+
+# Start the store over with what oauth-backup saved: everybody signs in again; `--replace` when it is not empty
+oauth-restore file *replace:
+    @target/release/auth-service restore {{ quote(file) }} {{ replace }}
+
 # All tests: unit, contract, compiled wasm, end to end with real Envoy, real servers and real clients
 test: (setup-tests) wasm
     cargo build --quiet --locked --workspace --exclude wasm-filter --bins

@@ -6,6 +6,7 @@
 //! `tests/store_contract.rs` is the suite that every implementation passes.
 
 mod about;
+mod backup;
 mod device;
 pub mod embedded;
 mod inventory;
@@ -24,6 +25,7 @@ use crate::domain::token::IssuedToken;
 use crate::domain::upstream::{Departure, Person};
 use crate::domain::user::Subject;
 
+pub use backup::{BackupStore, Restoration, Restored, SavedClient};
 pub use device::{DeviceStore, Polled};
 pub use inventory::{Counts, Grant, InventoryStore, Part};
 pub use live::Live;
@@ -290,6 +292,7 @@ pub trait Store:
     + RefreshStore
     + RevocationStore
     + InventoryStore
+    + BackupStore
     + std::fmt::Debug
 {
     /// Whether the store answers.

@@ -339,6 +339,7 @@ impl Recorded for Target {
                 record.client_id = Some(client.to_string());
                 record.issued_before = Some(*issued_before);
             }
+            Self::Everyone { issued_before } => record.issued_before = Some(*issued_before),
         }
         record
     }
@@ -355,6 +356,7 @@ impl Recorded for Target {
                 let client = ClientId::parse(&client).ok_or(BadRecord("client_id"))?;
                 Ok(Self::Client { client, issued_before })
             }
+            (None, None, None, Some(issued_before)) => Ok(Self::Everyone { issued_before }),
             _ => Err(BadRecord("target")),
         }
     }

@@ -37,6 +37,7 @@
 //! goes on in it where he was in the old one. `min-replicas-to-write 1` narrows the window.
 
 mod authorizations;
+mod backup;
 mod clients;
 mod devices;
 mod follower;

@@ -7,6 +7,7 @@
     reason = "a helper that fails fails its test, and tests count with small numbers"
 )]
 
+mod backup;
 mod clients;
 mod devices;
 mod fixtures;
@@ -251,6 +252,7 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     only_the_live_token_of_a_family_is_live(store.as_ref()).await;
     c_25_a_family_expires_by_disuse_and_is_revoked_for_good(store.as_ref()).await;
     a_purge_forgets_what_has_expired_and_nothing_else(store.as_ref()).await;
+    backup::j_06_a_restored_store_holds_the_clients_and_no_token_of_before_is_good(store.as_ref()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

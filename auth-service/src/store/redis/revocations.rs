@@ -45,7 +45,9 @@ impl RevocationStore for RedisStore {
 pub(super) fn parts(revocation: &Revocation) -> Result<[String; 4], StoreError> {
     let issued_before = match &revocation.target {
         Target::Token(_) => String::new(),
-        Target::User { issued_before, .. } | Target::Client { issued_before, .. } => seconds(*issued_before),
+        Target::User { issued_before, .. }
+        | Target::Client { issued_before, .. }
+        | Target::Everyone { issued_before } => seconds(*issued_before),
     };
     let name = about::key_of_target(&revocation.target);
     Ok([name, json(&revocation.target)?, issued_before, seconds(revocation.expires_at)])

@@ -32,6 +32,7 @@ pub(super) struct Scripts {
     pub(super) users: Script,
     pub(super) list: Script,
     pub(super) count: Script,
+    pub(super) restore: Script,
     pub(super) memory: Script,
 }
 
@@ -58,6 +59,7 @@ impl Scripts {
             users: script(include_str!("lua/users.lua")),
             list: script(include_str!("lua/list.lua")),
             count: script(include_str!("lua/count.lua")),
+            restore: script(include_str!("lua/restore.lua")),
             memory: script(include_str!("lua/memory.lua")),
         }
     }

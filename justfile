@@ -89,6 +89,11 @@ test: (setup-tests) wasm
     cargo test --quiet --locked --workspace --exclude wasm-filter --doc
     PATH="$PWD/.tools/bin:$PATH" cargo test --locked --workspace --exclude wasm-filter --lib --bins --tests
 
+# Kill the auth service, and its Redis with it, a thousand times over each store: `just soak auth`
+soak target: (setup-tests)
+    @[ "{{ target }}" = auth ] || { echo "there is only: just soak auth" >&2; exit 64; }
+    PATH="$PWD/.tools/bin:$PATH" cargo test --locked --package auth-service --test program -- --ignored --nocapture
+
 [private]
 setup-tests:
     @tools/setup.sh tests

@@ -65,7 +65,7 @@ pub async fn assemble(config: &Config) -> Result<Deps, StartError> {
     let store = open_store(config).await?;
     let now = UnixTime::from_secs(clock.now());
     let keys = SigningKeys::open(&places.data_dir, places.rotation, now, rng.as_ref())?;
-    let outbound = Outbound::new(Arc::new(SystemNetwork), config.roots.clone())?;
+    let outbound = Outbound::new(Arc::new(SystemNetwork::default()), config.roots.clone())?;
     let local = LocalUsers::new(&places.users_file);
     let people = People::new(local, Arc::clone(&providers), Arc::clone(&store), Arc::clone(&clock));
     Ok(Deps {

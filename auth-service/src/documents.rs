@@ -70,14 +70,17 @@ impl Documents {
         if !self.rules.domains.hold(url.host()) {
             return Err(NoDocument::NotAllowed);
         }
-        let slot = self.slots.of(url);
-        let mut slot = slot.lock().await;
+        let shared = self.slots.of(url);
+        let mut slot = shared.lock().await;
         if let Some(known) = slot.known(now) {
             return known;
         }
         let fetched = self.fetch(url, now).await;
-        if let Err(error) = &fetched {
-            tracing::info!(host = url.host(), %error, "the metadata document of a client was not taken");
+        match &fetched {
+            Ok(_) => self.slots.keep(url, &shared),
+            Err(error) => {
+                tracing::info!(host = url.host(), %error, "the metadata document of a client was not taken");
+            }
         }
         slot.learn(fetched, now)
     }

@@ -17,7 +17,7 @@ pub const STALE: u64 = 86_400;
 /// (§5.2), but a limit on how often anybody can make us ask.
 pub const RETRY_AFTER: u64 = 10;
 
-/// Most documents that are remembered: usually 1 KiB each, and never more than a few.
+/// Most documents that are remembered, of each kind: usually 1 KiB each, and never more than a few.
 const MAX_SLOTS: usize = 2048;
 
 /// What was fetched.
@@ -95,11 +95,17 @@ const fn is_passing(error: NoDocument) -> bool {
     }
 }
 
-/// One slot for each document. Two generations: what is asked for moves to the young one; when that is full, the old one is
-/// dropped.
+/// One slot for each document. Those that describe nobody are kept apart, so that no flood of them drives out the others.
 #[derive(Debug, Default)]
-pub(super) struct Slots(Mutex<Generations>);
+pub(super) struct Slots(Mutex<Kept>);
 
+#[derive(Debug, Default)]
+struct Kept {
+    described: Generations,
+    others: Generations,
+}
+
+/// Two generations: what is asked for moves to the young one; when that is full, the old one is dropped.
 #[derive(Debug, Default)]
 struct Generations {
     young: HashMap<DocumentUrl, Shared>,
@@ -107,20 +113,46 @@ struct Generations {
 }
 
 /// Who holds the lock fetches; who waits for it finds the answer.
-type Shared = Arc<tokio::sync::Mutex<Slot>>;
+pub(super) type Shared = Arc<tokio::sync::Mutex<Slot>>;
 
 impl Slots {
+    /// The slot of a document, known or not.
     pub(super) fn of(&self, url: &DocumentUrl) -> Shared {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = slots.young.get(url) {
-            return Arc::clone(slot);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = kept.described.get(url) {
+            return slot;
         }
-        if slots.young.len() >= MAX_SLOTS / 2 {
-            slots.old = std::mem::take(&mut slots.young);
+        kept.others.get(url).unwrap_or_else(|| kept.others.insert(url, Shared::default()))
+    }
+
+    /// Keeps the slot of a document that describes a client among its like.
+    pub(super) fn keep(&self, url: &DocumentUrl, slot: &Shared) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.others.remove(url);
+        kept.described.insert(url, Arc::clone(slot));
+    }
+}
+
+impl Generations {
+    fn get(&mut self, url: &DocumentUrl) -> Option<Shared> {
+        if let Some(slot) = self.young.get(url) {
+            return Some(Arc::clone(slot));
         }
-        let slot = slots.old.remove(url).unwrap_or_default();
-        slots.young.insert(url.clone(), Arc::clone(&slot));
+        let slot = self.old.remove(url)?;
+        Some(self.insert(url, slot))
+    }
+
+    fn insert(&mut self, url: &DocumentUrl, slot: Shared) -> Shared {
+        if self.young.len() >= MAX_SLOTS / 2 {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(url.clone(), Arc::clone(&slot));
         slot
+    }
+
+    fn remove(&mut self, url: &DocumentUrl) {
+        self.young.remove(url);
+        self.old.remove(url);
     }
 }
 
@@ -195,10 +227,26 @@ mod tests {
         let slots = Slots::default();
         let used = slots.of(&url(0));
         for number in 0..10 * MAX_SLOTS {
-            slots.of(&url(number));
+            let slot = slots.of(&url(number));
+            slots.keep(&url(number), &slot);
             assert!(Arc::ptr_eq(&slots.of(&url(0)), &used));
         }
         let kept = slots.0.lock().unwrap();
-        assert!(kept.young.len() + kept.old.len() <= MAX_SLOTS);
+        assert!(kept.described.young.len() + kept.described.old.len() <= MAX_SLOTS);
+        assert_eq!(kept.others.young.len() + kept.others.old.len(), 0);
+    }
+
+    #[test]
+    fn d_34_a_flood_of_documents_that_describe_nobody_drives_out_none_that_do() {
+        let url = |number: usize| -> DocumentUrl { format!("https://app.example/{number}").parse().unwrap() };
+        let slots = Slots::default();
+        let good = slots.of(&url(0));
+        slots.keep(&url(0), &good);
+        for number in 1..10 * MAX_SLOTS {
+            slots.of(&url(number));
+        }
+        assert!(Arc::ptr_eq(&slots.of(&url(0)), &good));
+        let kept = slots.0.lock().unwrap();
+        assert!(kept.others.young.len() + kept.others.old.len() <= MAX_SLOTS);
     }
 }

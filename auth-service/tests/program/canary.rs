@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::AsFd as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use crate::client::{Client, Tokens, VERIFIER};
@@ -149,10 +149,9 @@ fn searched(mut world: World, more: &[&str]) {
     world.service.child.kill().unwrap();
     let log = log.join().unwrap();
     let heard = world.heard.take().unwrap();
-    let store = world
-        .redis
-        .as_ref()
-        .map_or_else(|| content(&world.home().join("data")), |redis| content(redis.home()));
+    let folder = world.redis.as_ref().map(|redis| redis.ask(&["CONFIG", "GET", "dir"]));
+    let folder = folder.and_then(|answer| answer.lines().last().map(PathBuf::from));
+    let store = content(&folder.unwrap_or_else(|| world.home().join("data")));
     let backup = std::fs::read(&backup).unwrap();
     let places = [
         ("the log", log.as_bytes(), "event=\"code_replayed\""),

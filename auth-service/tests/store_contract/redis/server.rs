@@ -94,11 +94,6 @@ impl Server {
         self.home.path().join("redis.sock")
     }
 
-    /// The folder with its files.
-    pub(crate) fn home(&self) -> &Path {
-        self.home.path()
-    }
-
     /// Where it is.
     pub(crate) fn address(&self) -> String {
         format!("redis+unix://{}", self.socket().display())

@@ -1,11 +1,7 @@
 //! J-07: what somebody was given as a secret is nowhere but where it was given: not in the log at its most talkative, not in the
 //! store, not in a backup, not on a page, not in an error.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 
 use crate::client::{Client, Tokens, VERIFIER};
 use crate::http::{form, request};
@@ -13,16 +9,6 @@ use crate::server::Server;
 use crate::world::{PASSWORD, World};
 
 const FORM: &str = "application/x-www-form-urlencoded";
-
-/// Reads the log to its end, so that the service never waits for a reader.
-fn follow_log(world: &World) -> JoinHandle<String> {
-    let mut log = world.service.log.buffer().to_vec();
-    let mut rest = File::from(world.service.log.get_ref().as_fd().try_clone_to_owned().unwrap());
-    std::thread::spawn(move || {
-        rest.read_to_end(&mut log).unwrap();
-        String::from_utf8(log).unwrap()
-    })
-}
 
 /// All flows, mistakes included; gives every secret that came up.
 fn everything(world: &mut World) -> Vec<String> {
@@ -137,7 +123,6 @@ fn holds(bytes: &[u8], needle: &str) -> bool {
 }
 
 fn searched(mut world: World, more: &[&str]) {
-    let log = follow_log(&world);
     world.heard = Some(String::new());
     let mut secrets = everything(&mut world);
     secrets.extend(more.iter().map(|&secret| secret.to_owned()));
@@ -147,12 +132,12 @@ fn searched(mut world: World, more: &[&str]) {
         assert!(redis.ask(&["SAVE"]).contains("OK"));
     }
     world.service.child.kill().unwrap();
-    let log = log.join().unwrap();
     let heard = world.heard.take().unwrap();
     let folder = world.redis.as_ref().map(|redis| redis.ask(&["CONFIG", "GET", "dir"]));
     let folder = folder.and_then(|answer| answer.lines().last().map(PathBuf::from));
     let store = content(&folder.unwrap_or_else(|| world.home().join("data")));
     let backup = std::fs::read(&backup).unwrap();
+    let log = world.log.join().unwrap();
     let places = [
         ("the log", log.as_bytes(), "event=\"code_replayed\""),
         ("the store", &store, "https://app.example/cb"),

@@ -1,7 +1,11 @@
 //! A service with its store, and what may happen to it.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
 use std::path::Path;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -51,6 +55,8 @@ pub(crate) struct World {
     pub(crate) dice: Dice,
     /// The cookies of ada's browser.
     pub(crate) cookie: String,
+    /// What the service logs, from when it is ready to its end.
+    pub(crate) log: JoinHandle<String>,
     /// Every page and every error, where somebody wants to search them.
     pub(crate) heard: Option<String>,
 }
@@ -69,8 +75,9 @@ impl World {
         settings.extend(limits.map(|limit| (format!("LIMIT_{limit}"), "off".to_owned())));
         settings.extend(redis.iter().map(|server| ("REDIS_URL".to_owned(), server.address())));
         let service = spawn(&home, &settings);
+        let log = follow(&service);
         let (dice, cookie) = (Dice(seed), String::new());
-        Self { home, settings, redis, service, fuse: None, lost: 0, dice, cookie, heard: None }
+        Self { home, settings, redis, service, fuse: None, lost: 0, dice, cookie, log, heard: None }
     }
 
     /// A Redis that has on disk what it has answered.
@@ -155,6 +162,7 @@ impl World {
         };
         self.service.child.wait().unwrap();
         self.service = spawn(&self.home, &self.settings);
+        self.log = follow(&self.service);
         // What it could not decide is not decided.
         let answer = answer.filter(|answer| answer.status < 500);
         self.lost += usize::from(answer.is_none());
@@ -165,6 +173,16 @@ impl World {
 fn spawn(home: &TempDir, settings: &[(String, String)]) -> Running {
     let mut command = command(home.path(), &["serve"]);
     Running::spawn(command.envs(settings.iter().map(|(name, value)| (name, value))))
+}
+
+/// Reads the log to its end: the service would wait for its reader.
+fn follow(service: &Running) -> JoinHandle<String> {
+    let mut log = service.log.buffer().to_vec();
+    let mut rest = File::from(service.log.get_ref().as_fd().try_clone_to_owned().unwrap());
+    std::thread::spawn(move || {
+        rest.read_to_end(&mut log).unwrap();
+        String::from_utf8(log).unwrap()
+    })
 }
 
 fn ask(to: SocketAddr, request: &str) -> Option<Answer> {

@@ -47,8 +47,8 @@ impl ClientStore for RedisStore {
         let mut arguments = vec![seconds(now)];
         arguments.extend(parts(&Revocation::of_client(id.clone(), now))?);
         let removed =
-            self.inner.verb(&self.inner.scripts.remove_client, &keys::client(id), &arguments).await?;
-        Ok(removed.0 == "removed")
+            self.inner.cut(&self.inner.scripts.remove_client, &keys::client(id), &arguments).await?;
+        Ok(removed == "removed")
     }
 }
 

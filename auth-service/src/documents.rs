@@ -50,6 +50,9 @@ pub enum NoDocument {
     /// The host says that there is no document.
     #[error("the host has no such document")]
     Gone,
+    /// Nobody was asked: too many documents that are new here were wanted from one address.
+    #[error("too many clients that are new here were asked for from one address")]
+    TooMany,
     /// There is no answer. Whoever asks learns no more than that: what is inside of our network is nobody's business.
     #[error("the document cannot be fetched: {0}")]
     Unavailable(#[from] OutboundError),
@@ -60,6 +63,12 @@ impl Documents {
     #[must_use]
     pub fn new(outbound: Outbound, rules: DocumentRules) -> Self {
         Self { outbound, rules, slots: Slots::default() }
+    }
+
+    /// Whether a document would have to be fetched that describes nobody we know.
+    #[must_use]
+    pub fn is_new(&self, url: &DocumentUrl) -> bool {
+        self.rules.domains.hold(url.host()) && !self.slots.describe(url)
     }
 
     /// The client that is described at `url`. Of those who ask at the same time one fetches, and the others wait for it.

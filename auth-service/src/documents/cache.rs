@@ -90,7 +90,7 @@ impl Slot {
 /// Whether a failure says nothing about the client. The others are its own words: it has changed, or withdrawn.
 const fn is_passing(error: NoDocument) -> bool {
     match error {
-        NoDocument::Unavailable(_) => true,
+        NoDocument::Unavailable(_) | NoDocument::TooMany => true,
         NoDocument::NotAllowed | NoDocument::Refused(_) | NoDocument::Gone => false,
     }
 }
@@ -123,6 +123,11 @@ impl Slots {
             return slot;
         }
         kept.others.get(url).unwrap_or_else(|| kept.others.insert(url, Shared::default()))
+    }
+
+    /// Whether a document is known that describes a client.
+    pub(super) fn describe(&self, url: &DocumentUrl) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).described.get(url).is_some()
     }
 
     /// Keeps the slot of a document that describes a client among its like.

@@ -6,6 +6,8 @@ use super::Deps;
 use super::error::Cause;
 use crate::documents::NoDocument;
 use crate::domain::client::{Client, ClientId};
+use crate::limits::{self, Door};
+use crate::metrics;
 use crate::store::StoreError;
 
 /// Why a client is not known.
@@ -36,7 +38,7 @@ impl From<NoDocument> for ClientError {
         match error {
             NoDocument::NotAllowed => Self::Unknown,
             NoDocument::Refused(_) | NoDocument::Gone => Self::Undescribed(error),
-            NoDocument::Unavailable(_) => Self::Unavailable(error),
+            NoDocument::Unavailable(_) | NoDocument::TooMany => Self::Unavailable(error),
         }
     }
 }
@@ -52,7 +54,20 @@ pub async fn find(deps: &Deps, id: &ClientId) -> Result<Client, ClientError> {
             // Asking ourselves could go round in circles, and nobody is described here (D-30).
             let is_ours = url.url().origin().ascii_serialization() == deps.catalogue.issuer().as_str();
             let documents = deps.documents.as_ref().filter(|_| !is_ours).ok_or(ClientError::Unknown)?;
+            if documents.is_new(url) {
+                count_newcomer(deps)?;
+            }
             Ok(Arc::unwrap_or_clone(documents.client(url, deps.now()).await?))
         }
     }
+}
+
+/// A client that describes itself and is new here counts as one more registration for whoever brings it: else one address could have us
+/// fetch without end, and keep everybody else's clients waiting (D-34).
+fn count_newcomer(deps: &Deps) -> Result<(), NoDocument> {
+    let Some(address) = limits::asker() else { return Ok(()) };
+    deps.limits.address(Door::Register, address).map_err(|_| {
+        metrics::limited(Door::Register);
+        NoDocument::TooMany
+    })
 }

@@ -4,9 +4,9 @@
 
 use gateway_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::domain::client::Client;
+use crate::domain::secret::Digest;
 use crate::store::SavedClient;
 
 const FORMAT: &str = "mcp-edge-gateway auth-service backup";
@@ -58,8 +58,7 @@ struct Tail {
 
 impl Tail {
     fn of(clients: usize, before: &[u8]) -> Self {
-        let sha256 = Sha256::digest(before).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { clients, sha256 }
+        Self { clients, sha256: Digest::of(before).to_text() }
     }
 }
 

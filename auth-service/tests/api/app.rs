@@ -155,7 +155,7 @@ impl TestApp {
     /// The same, with limits.
     pub(crate) fn with_limited_documents(documents: Documents, rates: Rates) -> Self {
         let documents = Some(documents);
-        Self::fresh(ISSUER, &["time", "fetch"], Options { documents, rates, ..Options::default() })
+        Self::fresh(ISSUER, &["time", "fetch"], Options { rates, documents, ..Options::default() })
     }
 
     /// The usual one, with the device grant switched off.

@@ -67,7 +67,7 @@ fn moves(from: At<'_>, to: At<'_>) {
     let saved = std::fs::read_to_string(&file).unwrap();
     for canary in [&secret, &token] {
         // Without the readable prefix; the random part may hold underscores itself.
-        let random = &canary[canary.len() - 40..];
+        let random = canary.get(canary.len().saturating_sub(40)..).unwrap();
         assert!(
             saved.contains("https://app.example/cb") && !saved.contains(random),
             "J-07: a usable secret is in the backup"

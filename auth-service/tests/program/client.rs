@@ -155,7 +155,7 @@ impl World {
             let typed = [("username", "ada"), ("password", PASSWORD)];
             let Some(answer) = self.press(address, &page, "sign-in", &typed) else { continue };
             let cookie = answer.header("set-cookie").unwrap_or_else(|| panic!("{answer:?}"));
-            self.cookie = cookie.split(';').next().unwrap().to_owned();
+            cookie.split(';').next().unwrap().clone_into(&mut self.cookie);
         }
     }
 

@@ -44,14 +44,13 @@ impl Answer {
 
 /// A request with a body of this type; an empty type is none.
 pub(crate) fn request(what: &str, headers: &[(&str, &str)], (kind, body): (&str, &str)) -> String {
-    let mut text = format!("{what} HTTP/1.1\r\nhost: localhost:8080\r\nconnection: close\r\n");
-    for (name, value) in headers {
-        text += &format!("{name}: {value}\r\n");
-    }
-    if !kind.is_empty() {
-        text += &format!("content-type: {kind}\r\ncontent-length: {}\r\n", body.len());
-    }
-    format!("{text}\r\n{body}")
+    let length = body.len().to_string();
+    let about = [("content-type", kind), ("content-length", &length)];
+    let about = about.iter().filter(|_| !kind.is_empty());
+    let usual = [("host", "localhost:8080"), ("connection", "close")];
+    let lines = usual.iter().chain(headers).chain(about);
+    let head: Vec<_> = lines.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("{what} HTTP/1.1\r\n{}\r\n{body}", head.concat())
 }
 
 pub(crate) fn form(fields: &[(&str, &str)]) -> String {

@@ -22,7 +22,7 @@ const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$4Smw+8uJE9vkMuQH
 /// Longest time between a request and the kill, in microseconds: a verb takes a few milliseconds.
 const LATEST: u64 = 4000;
 
-/// Random numbers that a seed leads to (SplitMix64).
+/// Random numbers that a seed leads to (`SplitMix64`).
 #[derive(Debug)]
 pub(crate) struct Dice(pub(crate) u64);
 
@@ -147,18 +147,15 @@ impl World {
         let under_way = begin(self.service.public, request);
         // Nothing waits for this: it is the moment, drawn by lot, at which the lights go out.
         std::thread::sleep(Duration::from_micros(self.dice.below(LATEST)));
-        let answer = match (&mut self.redis, with_redis) {
-            (Some(redis), true) => {
-                redis.kill();
-                let answer = under_way.and_then(finish);
-                self.service.child.kill().unwrap();
-                redis.launch();
-                answer
-            }
-            (_, _) => {
-                self.service.child.kill().unwrap();
-                under_way.and_then(finish)
-            }
+        let answer = if let Some(redis) = self.redis.as_mut().filter(|_| with_redis) {
+            redis.kill();
+            let answer = under_way.and_then(finish);
+            self.service.child.kill().unwrap();
+            redis.launch();
+            answer
+        } else {
+            self.service.child.kill().unwrap();
+            under_way.and_then(finish)
         };
         self.service.child.wait().unwrap();
         self.service = spawn(&self.home, &self.settings);

@@ -75,11 +75,24 @@ oauth-stats:
 oauth-purge-expired:
     @target/release/auth-service purge
 
+# Save the registered clients of the running gateway into a new file, without any usable secret (docs/backup.md)
+oauth-backup file:
+    @target/release/auth-service backup {{ quote(file) }}
+
+# Start the store over with what oauth-backup saved: everybody signs in again; `--replace` when it is not empty
+oauth-restore file *replace:
+    @target/release/auth-service restore {{ quote(file) }} {{ replace }}
+
 # All tests: unit, contract, compiled wasm, end to end with real Envoy, real servers and real clients
 test: (setup-tests) wasm
     cargo build --quiet --locked --workspace --exclude wasm-filter --bins
     cargo test --quiet --locked --workspace --exclude wasm-filter --doc
     PATH="$PWD/.tools/bin:$PATH" cargo test --locked --workspace --exclude wasm-filter --lib --bins --tests
+
+# Kill the auth service, and its Redis with it, a thousand times over each store: `just soak auth`
+soak target: (setup-tests)
+    @[ "{{ target }}" = auth ] || { echo "there is only: just soak auth" >&2; exit 64; }
+    PATH="$PWD/.tools/bin:$PATH" cargo test --locked --package auth-service --test program -- --ignored --nocapture
 
 [private]
 setup-tests:

@@ -62,17 +62,10 @@ pub async fn assemble(config: &Config) -> Result<Deps, StartError> {
     let places = &config.places;
     let rng = Arc::new(SystemRng);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    data_dir::prepare(&places.data_dir)?;
-    let store: Arc<dyn Store> = match &config.redis {
-        Some(settings) => {
-            let opened = RedisStore::open(settings, Arc::clone(&rng) as Arc<dyn Rng>).await;
-            Arc::new(opened.map_err(|error| StartError::Redis(settings.to_string(), error))?)
-        }
-        None => Arc::new(open_embedded(&places.data_dir.join(STORE_FILE), rng.as_ref())?),
-    };
+    let store = open_store(config).await?;
     let now = UnixTime::from_secs(clock.now());
     let keys = SigningKeys::open(&places.data_dir, places.rotation, now, rng.as_ref())?;
-    let outbound = Outbound::new(Arc::new(SystemNetwork), config.roots.clone())?;
+    let outbound = Outbound::new(Arc::new(SystemNetwork::default()), config.roots.clone())?;
     let local = LocalUsers::new(&places.users_file);
     let people = People::new(local, Arc::clone(&providers), Arc::clone(&store), Arc::clone(&clock));
     Ok(Deps {
@@ -92,6 +85,22 @@ pub async fn assemble(config: &Config) -> Result<Deps, StartError> {
         lifetimes: config.lifetimes,
         metrics: Metrics::of_process(),
         ending: Ending::default(),
+    })
+}
+
+/// Opens the store, and makes the data directory if it is not there.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+    let data_dir = &config.places.data_dir;
+    data_dir::prepare(data_dir)?;
+    Ok(match &config.redis {
+        Some(settings) => {
+            let opened = RedisStore::open(settings, Arc::new(SystemRng)).await;
+            Arc::new(opened.map_err(|error| StartError::Redis(settings.to_string(), error))?)
+        }
+        None => Arc::new(open_embedded(&data_dir.join(STORE_FILE), &SystemRng)?),
     })
 }
 

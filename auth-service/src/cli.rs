@@ -1,11 +1,12 @@
 //! The command line.
 
+mod backup;
 mod doctor;
 mod inventory;
 mod users;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -24,6 +25,7 @@ use crate::identity::users_file::UsersFileError;
 use crate::keys::{self, KeyOrder, KeysError, SigningKeys};
 use crate::operator::{self, OperatorError};
 use crate::server::{self, ServeError};
+use backup::{BackupCommandError, Restore};
 use inventory::{Clients, Tokens};
 use users::Users;
 
@@ -54,6 +56,13 @@ enum Command {
     Stats,
     /// Have the running service forget at once what has expired; it does so every minute by itself.
     Purge,
+    /// Save the registered clients of the running service, into a file that is not there yet. No usable secret is in it.
+    Backup {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Start the store over with the clients of a backup: everybody signs in again, and no access token of before is good any more.
+    Restore(Restore),
     /// Look whether the settings, and everything they point to, are as they should be. Changes nothing.
     Doctor,
     /// Manage the users of the users file. A running service takes a change in within two seconds.
@@ -119,6 +128,8 @@ enum CommandError {
     #[error("USERS_FILE: there is no user \"{0}\"; there are: {1}")]
     NoSuchUser(String, String),
     #[error(transparent)]
+    Backup(#[from] BackupCommandError),
+    #[error(transparent)]
     Operator(#[from] OperatorError),
     #[error("{0}: {1}")]
     Jwks(PathBuf, String),
@@ -129,6 +140,7 @@ enum CommandError {
 impl CommandError {
     const fn exit_code(&self) -> u8 {
         match self {
+            Self::Backup(error) if error.is_mistake() => EXIT_USAGE,
             Self::Settings(_)
             | Self::Operator(OperatorError::Refused(_))
             | Self::NoSuchUser(..)
@@ -148,6 +160,7 @@ impl CommandError {
             | Self::Password(_)
             | Self::NoEntropy(_)
             | Self::Operator(_)
+            | Self::Backup(_)
             | Self::Runtime(_) => EXIT_UNAVAILABLE,
         }
     }
@@ -164,6 +177,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Tokens(order) => asked(|address| inventory::tokens(address, &order)),
         Command::Stats => asked(inventory::stats),
         Command::Purge => asked(inventory::purge),
+        Command::Backup { file } => save(&file).map(|line| print(&line)),
+        Command::Restore(order) => backup::restore(&order).map(|line| print(&line)),
         Command::Users(order) => users_of(order).map(|line| print(&line)),
         Command::Keys(order) => keys_of(order).map(|line| print(&line)),
         Command::Doctor => return examine(),
@@ -231,6 +246,10 @@ fn revoke(order: &Revoke) -> Result<Value, CommandError> {
 fn asked(ask: impl FnOnce(SocketAddr) -> Result<Value, OperatorError>) -> Result<(), CommandError> {
     print(&ask(config::internal_address(&ProcessEnv)?)?);
     Ok(())
+}
+
+fn save(file: &Path) -> Result<Value, CommandError> {
+    Ok(backup::backup(config::internal_address(&ProcessEnv)?, file)?)
 }
 
 fn users_of(order: Users) -> Result<Value, CommandError> {

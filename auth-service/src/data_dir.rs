@@ -53,10 +53,22 @@ pub fn read_private(path: &Path) -> Result<Option<Vec<u8>>, DataDirError> {
 /// # Errors
 /// [`DataDirError::File`], also when it is there.
 pub fn create_private(path: &Path, content: &[u8]) -> Result<(), DataDirError> {
-    let temporary = write_beside(path, content)?;
+    link(&write_beside(path, content, belong)?, path)
+}
+
+/// Writes a private file (mode 0600) that is not there yet: whole or not at all. It may be anywhere, and belongs to whoever runs this.
+///
+/// # Errors
+/// [`DataDirError::File`], also when it is there.
+pub fn create_own(path: &Path, content: &[u8]) -> Result<(), DataDirError> {
+    link(&write_beside(path, content, |_, _| Ok(()))?, path)
+}
+
+/// Gives a finished file its name.
+fn link(temporary: &Path, path: &Path) -> Result<(), DataDirError> {
     // A hard link fails when the name is taken; a rename would replace what another process has just written.
-    let linked = std::fs::hard_link(&temporary, path);
-    let removed = std::fs::remove_file(&temporary);
+    let linked = std::fs::hard_link(temporary, path);
+    let removed = std::fs::remove_file(temporary);
     linked.and(removed).map_err(|error| DataDirError::File(path.to_owned(), error))
 }
 
@@ -65,7 +77,7 @@ pub fn create_private(path: &Path, content: &[u8]) -> Result<(), DataDirError> {
 /// # Errors
 /// [`DataDirError::File`].
 pub fn replace_private(path: &Path, content: &[u8]) -> Result<(), DataDirError> {
-    let temporary = write_beside(path, content)?;
+    let temporary = write_beside(path, content, belong)?;
     std::fs::rename(&temporary, path).map_err(|error| DataDirError::File(path.to_owned(), error))
 }
 
@@ -83,7 +95,11 @@ pub fn lock(path: &Path) -> Result<File, DataDirError> {
     Ok(file)
 }
 
-fn write_beside(path: &Path, content: &[u8]) -> Result<PathBuf, DataDirError> {
+fn write_beside(
+    path: &Path,
+    content: &[u8],
+    belong: impl Fn(&File, &Path) -> std::io::Result<()>,
+) -> Result<PathBuf, DataDirError> {
     let temporary = path.with_extension(format!("new-{}", std::process::id()));
     let write = || {
         let mut options = OpenOptions::new();

@@ -55,6 +55,9 @@ pub enum NoDocument {
     /// The host says that there is no document.
     #[error("the host has no such document")]
     Gone,
+    /// Nobody was asked: too many documents that are new here were wanted from one address.
+    #[error("too many clients that are new here were asked for from one address")]
+    TooMany,
     /// There is no answer. Whoever asks learns no more than that: what is inside of our network is nobody's business.
     #[error("the document cannot be fetched: {0}")]
     Unavailable(#[from] OutboundError),
@@ -67,6 +70,12 @@ impl Documents {
         Self { outbound, rules, clients: Slots::default(), keys: Slots::default() }
     }
 
+    /// Whether a document would have to be fetched that describes nobody we know.
+    #[must_use]
+    pub fn is_new(&self, url: &DocumentUrl) -> bool {
+        self.rules.domains.hold(url.host()) && !self.clients.describe(url)
+    }
+
     /// The client that is described at `url`. Of those who ask at the same time one fetches, and the others wait for it.
     ///
     /// # Errors
@@ -75,12 +84,15 @@ impl Documents {
         if !self.rules.domains.hold(url.host()) {
             return Err(NoDocument::NotAllowed);
         }
-        let slot = self.clients.of(url);
-        let mut slot = slot.lock().await;
+        let shared = self.clients.of(url);
+        let mut slot = shared.lock().await;
         if let Some(known) = slot.known(now) {
             return known;
         }
         let fetched = self.fetch(url, MAX_DOCUMENT, |body| client_document::parse(body, url, now)).await;
+        if fetched.is_ok() {
+            self.clients.keep(url, &shared);
+        }
         slot.learn(fetched, now)
     }
 
@@ -98,12 +110,15 @@ impl Documents {
         if !self.take_keys_from(url) {
             return Err(NoDocument::NotAllowed);
         }
-        let slot = self.keys.of(url);
-        let mut slot = slot.lock().await;
+        let shared = self.keys.of(url);
+        let mut slot = shared.lock().await;
         if let Some(known) = slot.known_to_hold(now, |keys| keys.find(kid).is_some()) {
             return known;
         }
         let fetched = self.fetch(url, MAX_KEY_SET, |body| Ok(KeySet::parse(body)?)).await;
+        if fetched.is_ok() {
+            self.keys.keep(url, &shared);
+        }
         slot.learn(fetched, now)
     }
 

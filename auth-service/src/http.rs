@@ -107,6 +107,7 @@ pub fn internal(deps: &Arc<Deps>) -> Router {
         .route("/metrics", get(internal::metrics))
         .route("/internal/clients", get(inventory::clients).post(inventory::add_client))
         .route("/internal/clients/{client_id}", get(inventory::client).delete(inventory::delete_client))
+        .route("/internal/backup", post(inventory::backup))
         .route("/internal/grants", get(inventory::grants))
         .route("/internal/stats", get(inventory::stats))
         .route("/internal/purge", post(inventory::purge))

@@ -11,12 +11,13 @@
 //!   [`documents`]: clients that describe themselves, fetched through [`outbound`], the one way out.
 //!
 //! [`config`] and [`data_dir`] say how it is set up, [`app`] puts it together, [`server`] runs it, [`cli`] is the
-//! command line, [`operator`] its way to the running service. Time and randomness are parameters everywhere.
+//! command line, [`operator`] its way to the running service, [`backup`] the file that a backup is. Time and randomness are parameters everywhere.
 
 #![cfg_attr(test, expect(clippy::string_slice, reason = "tests cut ASCII texts"))]
 
 pub mod app;
 pub mod audit;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod data_dir;

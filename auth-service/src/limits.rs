@@ -45,7 +45,7 @@ struct Steady {
 /// How often each may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rates {
-    /// `LIMIT_REGISTER`: registrations, for each address.
+    /// `LIMIT_REGISTER`: registrations, and clients that describe themselves and are new here, for each address.
     pub register: Rate,
     /// `LIMIT_AUTHORIZE`: pages, for each address.
     pub authorize: Rate,
@@ -65,7 +65,7 @@ pub struct Rates {
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
-    /// A registration.
+    /// A registration, or a client that describes itself and was not met before.
     Register,
     /// A page.
     Authorize,
@@ -75,6 +75,21 @@ pub enum Door {
     Device,
     /// A token, or something about one.
     Token,
+}
+
+tokio::task_local! {
+    static ASKER: IpAddr;
+}
+
+/// Runs `work` for whoever asks from `address`.
+pub async fn on_behalf_of<T>(address: IpAddr, work: impl Future<Output = T>) -> T {
+    ASKER.scope(address, work).await
+}
+
+/// For whom this is done; `None` when nobody outside asked for it.
+#[must_use]
+pub fn asker() -> Option<IpAddr> {
+    ASKER.try_with(|address| *address).ok()
 }
 
 /// Too often.

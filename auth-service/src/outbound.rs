@@ -129,8 +129,10 @@ impl Outbound {
     /// [`OutboundError`].
     pub async fn get(&self, target: &Target, max_body: usize) -> Result<Fetched, OutboundError> {
         let fetching = async {
-            let _turn = self.limits.turn(target.authority()).await;
+            let _at_host = self.limits.at(target.host()).await;
             let addresses = self.addresses(target).await?;
+            let _at_address = self.limits.at_first(&addresses).await;
+            let _turn = self.limits.turn().await;
             self.ask(target, &addresses, max_body.min(MAX_BODY)).await
         };
         timeout(TOTAL, fetching).await.map_err(|_| OutboundError::TimedOut)?

@@ -7,6 +7,7 @@
 
 mod about;
 mod assertion;
+mod backup;
 mod consent;
 mod device;
 pub mod embedded;
@@ -27,6 +28,7 @@ use crate::domain::upstream::{Departure, Person};
 use crate::domain::user::Subject;
 
 pub use assertion::AssertionStore;
+pub use backup::{BackupStore, Restoration, Restored, SavedClient};
 pub use consent::{ConsentStore, Holdings};
 pub use device::{DeviceStore, Polled};
 pub use inventory::{Counts, Grant, InventoryStore, Part};
@@ -306,6 +308,7 @@ pub trait Store:
     + RefreshStore
     + RevocationStore
     + InventoryStore
+    + BackupStore
     + std::fmt::Debug
 {
     /// Whether the store answers.

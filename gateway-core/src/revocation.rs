@@ -17,7 +17,7 @@ use crate::time::UnixTime;
 #[derive(Debug, Default)]
 pub struct Revocations {
     entries: HashMap<[u8; 16], Entry, FirstBytes>,
-    /// Every token that was issued before is dead: what is left of a feed that grew too long.
+    /// Every token that was issued before is dead: a revocation of everyone's, or what is left of a feed that grew too long.
     everyone_before: UnixTime,
     version: u64,
 }
@@ -43,7 +43,7 @@ pub struct Batch {
     pub entries: Vec<Revoked>,
 }
 
-/// One revocation: a token, or all tokens of a user or a client that were issued before a time.
+/// One revocation: a token, or all tokens of a user, a client or everyone that were issued before a time.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Revoked {
@@ -75,21 +75,28 @@ impl Batch {
         let batch: Self = json::object(document).map_err(|_| NotABatch)?;
         let is_sane = !batch.cursor.is_empty()
             && batch.cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-            && batch.entries.iter().all(|entry| entry.key().is_some());
+            && batch.entries.iter().all(|entry| entry.kills().is_some());
         if is_sane { Ok(batch) } else { Err(NotABatch) }
     }
 }
 
 impl Revoked {
-    /// What it names, and up to which time of issue it kills. Exactly one of the three forms is right.
-    fn key(&self) -> Option<([u8; 16], UnixTime)> {
+    /// What it names, and up to which time of issue it kills. Exactly one of the four forms is right.
+    fn kills(&self) -> Option<(Named, UnixTime)> {
         match (&self.jti, &self.sub, &self.client_id, self.issued_before) {
-            (Some(jti), None, None, None) => Some((key(b't', jti), UnixTime::MAX)),
-            (None, Some(sub), None, Some(before)) => Some((key(b'u', sub), before)),
-            (None, None, Some(client), Some(before)) => Some((key(b'c', client), before)),
+            (Some(jti), None, None, None) => Some((Named::One(key(b't', jti)), UnixTime::MAX)),
+            (None, Some(sub), None, Some(before)) => Some((Named::One(key(b'u', sub)), before)),
+            (None, None, Some(client), Some(before)) => Some((Named::One(key(b'c', client)), before)),
+            (None, None, None, Some(before)) => Some((Named::Everyone, before)),
             _ => None,
         }
     }
+}
+
+/// Whom a revocation names.
+enum Named {
+    One([u8; 16]),
+    Everyone,
 }
 
 /// A name of any length as 128 bits: the set's size does not depend on what names look like.
@@ -127,14 +134,20 @@ impl Revocations {
         if !batch.entries.is_empty() {
             self.version = self.version.wrapping_add(1);
         }
-        for (key, issued_until, expires_at) in batch
+        for (named, issued_until, expires_at) in batch
             .entries
             .iter()
-            .filter_map(|entry| entry.key().map(|(key, until)| (key, until, entry.expires_at)))
+            .filter_map(|entry| entry.kills().map(|(named, until)| (named, until, entry.expires_at)))
         {
-            let entry = self.entries.entry(key).or_insert(Entry { issued_until, expires_at });
-            entry.issued_until = entry.issued_until.max(issued_until);
-            entry.expires_at = entry.expires_at.max(expires_at);
+            match named {
+                Named::One(key) => {
+                    let entry = self.entries.entry(key).or_insert(Entry { issued_until, expires_at });
+                    entry.issued_until = entry.issued_until.max(issued_until);
+                    entry.expires_at = entry.expires_at.max(expires_at);
+                }
+                // Kept for ever: it says nothing about a token that is issued later.
+                Named::Everyone => self.everyone_before = self.everyone_before.max(issued_until.plus(1)),
+            }
         }
         if self.entries.len() > Self::MAX_ENTRIES {
             self.entries.clear();

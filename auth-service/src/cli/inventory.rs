@@ -159,17 +159,31 @@ fn encoded(text: &str) -> String {
 
 /// The whole list `name`, as far as `filter` lets it through.
 fn all(bound: SocketAddr, name: &str, filter: &str) -> Result<Value, OperatorError> {
+    let part =
+        |after: &str| operator::fetch(bound, &format!("/internal/{name}?limit={LIMIT}{filter}{after}"));
+    Ok(json!({ name: parts(name, part)? }))
+}
+
+/// The registered clients, as a backup holds them.
+pub(super) fn saved_clients(bound: SocketAddr) -> Result<Vec<Value>, OperatorError> {
+    let part =
+        |after: &str| operator::post(bound, &format!("/internal/backup?limit={LIMIT}{after}"), &Value::Null);
+    parts("clients", part)
+}
+
+/// All parts of a list, one after the other.
+fn parts(
+    name: &str,
+    part: impl Fn(&str) -> Result<Value, OperatorError>,
+) -> Result<Vec<Value>, OperatorError> {
     let mut items = vec![];
     let mut after = String::new();
     loop {
-        let path = format!("/internal/{name}?limit={LIMIT}{filter}{after}");
-        let mut part = operator::fetch(bound, &path)?;
+        let mut part = part(&after)?;
         if let Some(more) = part.get_mut(name).and_then(Value::as_array_mut) {
             items.append(more);
         }
-        let Some(next) = part.get("next").and_then(Value::as_str) else {
-            return Ok(json!({ name: items }));
-        };
+        let Some(next) = part.get("next").and_then(Value::as_str) else { return Ok(items) };
         after = format!("&after={}", encoded(next));
     }
 }

@@ -16,7 +16,7 @@ pub const STALE: u64 = 86_400;
 /// (§5.2), but a limit on how often anybody can make us ask.
 pub const RETRY_AFTER: u64 = 10;
 
-/// Most documents that are remembered: usually 1 KiB each, and never more than a few.
+/// Most documents that are remembered, of each kind: usually 1 KiB each, and never more than a few.
 const MAX_SLOTS: usize = 2048;
 
 /// What was fetched, as what it says.
@@ -108,16 +108,22 @@ impl<T> Slot<T> {
 /// Whether a failure says nothing about the client. The others are its own words: it has changed, or withdrawn.
 const fn is_passing(error: NoDocument) -> bool {
     match error {
-        NoDocument::Unavailable(_) => true,
+        NoDocument::Unavailable(_) | NoDocument::TooMany => true,
         NoDocument::NotAllowed | NoDocument::Refused(_) | NoDocument::Gone => false,
     }
 }
 
-/// One slot for each document. Two generations: what is asked for moves to the young one; when that is full, the old one is
-/// dropped.
+/// One slot for each document. Those that say nothing are kept apart, so that no flood of them drives out the others.
 #[derive(Debug)]
-pub(super) struct Slots<T>(Mutex<Generations<T>>);
+pub(super) struct Slots<T>(Mutex<Kept<T>>);
 
+#[derive(Debug)]
+struct Kept<T> {
+    described: Generations<T>,
+    others: Generations<T>,
+}
+
+/// Two generations: what is asked for moves to the young one; when that is full, the old one is dropped.
 #[derive(Debug)]
 struct Generations<T> {
     young: HashMap<DocumentUrl, Shared<T>>,
@@ -125,26 +131,63 @@ struct Generations<T> {
 }
 
 /// Who holds the lock fetches; who waits for it finds the answer.
-type Shared<T> = Arc<tokio::sync::Mutex<Slot<T>>>;
+pub(super) type Shared<T> = Arc<tokio::sync::Mutex<Slot<T>>>;
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self(Mutex::new(Generations { young: HashMap::new(), old: HashMap::new() }))
+        Self(Mutex::new(Kept { described: Generations::default(), others: Generations::default() }))
+    }
+}
+
+impl<T> Default for Generations<T> {
+    fn default() -> Self {
+        Self { young: HashMap::new(), old: HashMap::new() }
     }
 }
 
 impl<T> Slots<T> {
+    /// The slot of a document, known or not.
     pub(super) fn of(&self, url: &DocumentUrl) -> Shared<T> {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = slots.young.get(url) {
-            return Arc::clone(slot);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = kept.described.get(url) {
+            return slot;
         }
-        if slots.young.len() >= MAX_SLOTS / 2 {
-            slots.old = std::mem::take(&mut slots.young);
+        kept.others.get(url).unwrap_or_else(|| kept.others.insert(url, Shared::default()))
+    }
+
+    /// Whether a document is known that says something.
+    pub(super) fn describe(&self, url: &DocumentUrl) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).described.get(url).is_some()
+    }
+
+    /// Keeps the slot of a document that says something among its like.
+    pub(super) fn keep(&self, url: &DocumentUrl, slot: &Shared<T>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.others.remove(url);
+        kept.described.insert(url, Arc::clone(slot));
+    }
+}
+
+impl<T> Generations<T> {
+    fn get(&mut self, url: &DocumentUrl) -> Option<Shared<T>> {
+        if let Some(slot) = self.young.get(url) {
+            return Some(Arc::clone(slot));
         }
-        let slot = slots.old.remove(url).unwrap_or_default();
-        slots.young.insert(url.clone(), Arc::clone(&slot));
+        let slot = self.old.remove(url)?;
+        Some(self.insert(url, slot))
+    }
+
+    fn insert(&mut self, url: &DocumentUrl, slot: Shared<T>) -> Shared<T> {
+        if self.young.len() >= MAX_SLOTS / 2 {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(url.clone(), Arc::clone(&slot));
         slot
+    }
+
+    fn remove(&mut self, url: &DocumentUrl) {
+        self.young.remove(url);
+        self.old.remove(url);
     }
 }
 
@@ -233,10 +276,26 @@ mod tests {
         let slots = Slots::<Client>::default();
         let used = slots.of(&url(0));
         for number in 0..10 * MAX_SLOTS {
-            slots.of(&url(number));
+            let slot = slots.of(&url(number));
+            slots.keep(&url(number), &slot);
             assert!(Arc::ptr_eq(&slots.of(&url(0)), &used));
         }
         let kept = slots.0.lock().unwrap();
-        assert!(kept.young.len() + kept.old.len() <= MAX_SLOTS);
+        assert!(kept.described.young.len() + kept.described.old.len() <= MAX_SLOTS);
+        assert_eq!(kept.others.young.len() + kept.others.old.len(), 0);
+    }
+
+    #[test]
+    fn d_34_a_flood_of_documents_that_describe_nobody_drives_out_none_that_do() {
+        let url = |number: usize| -> DocumentUrl { format!("https://app.example/{number}").parse().unwrap() };
+        let slots = Slots::<Client>::default();
+        let good = slots.of(&url(0));
+        slots.keep(&url(0), &good);
+        for number in 1..10 * MAX_SLOTS {
+            slots.of(&url(number));
+        }
+        assert!(Arc::ptr_eq(&slots.of(&url(0)), &good));
+        let kept = slots.0.lock().unwrap();
+        assert!(kept.others.young.len() + kept.others.old.len() <= MAX_SLOTS);
     }
 }

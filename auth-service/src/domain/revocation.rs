@@ -41,6 +41,11 @@ pub enum Target {
         /// Those with this `iat` or an older one.
         issued_before: UnixTime,
     },
+    /// Those of everyone: nobody knows any more which of them were good.
+    Everyone {
+        /// Those with this `iat` or an older one.
+        issued_before: UnixTime,
+    },
 }
 
 /// A revocation, and when the last token that it kills has expired everywhere.
@@ -77,6 +82,12 @@ impl Revocation {
         Self { target: Target::Client { client, issued_before: now }, expires_at: end_of_all(now) }
     }
 
+    /// Revokes everything that was issued to anybody up to now.
+    #[must_use]
+    pub const fn of_everyone(now: UnixTime) -> Self {
+        Self { target: Target::Everyone { issued_before: now }, expires_at: end_of_all(now) }
+    }
+
     /// Whether everything that `other` kills is dead by this one already.
     #[must_use]
     pub fn includes(&self, other: &Self) -> bool {
@@ -90,7 +101,12 @@ impl Revocation {
                 Target::Client { client: one, issued_before },
                 Target::Client { client: two, issued_before: other_before },
             ) => one == two && issued_before >= other_before && self.expires_at >= other.expires_at,
-            (Target::Token(_) | Target::User { .. } | Target::Client { .. }, _) => false,
+            (Target::Everyone { issued_before }, Target::Everyone { issued_before: other_before }) => {
+                issued_before >= other_before && self.expires_at >= other.expires_at
+            }
+            (Target::Token(_) | Target::User { .. } | Target::Client { .. } | Target::Everyone { .. }, _) => {
+                false
+            }
         }
     }
 }
@@ -118,6 +134,7 @@ pub struct RevocationSet {
     tokens: HashMap<TokenId, UnixTime>,
     users: HashMap<String, Cut>,
     clients: HashMap<String, Cut>,
+    everyone: Option<Cut>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -141,6 +158,10 @@ impl RevocationSet {
             Target::Client { client, issued_before } => {
                 widen(&mut self.clients, client.as_str(), Cut { issued_before: *issued_before, expires_at });
             }
+            Target::Everyone { issued_before } => {
+                let cut = Cut { issued_before: *issued_before, expires_at };
+                self.everyone.get_or_insert(cut).widen(cut);
+            }
         }
     }
 
@@ -150,7 +171,8 @@ impl RevocationSet {
         let is_cut = |cuts: &HashMap<String, Cut>, name: &str| {
             cuts.get(name).is_some_and(|cut| token.issued_at <= cut.issued_before)
         };
-        is_cut(&self.users, token.subject)
+        self.everyone.is_some_and(|cut| token.issued_at <= cut.issued_before)
+            || is_cut(&self.users, token.subject)
             || is_cut(&self.clients, token.client)
             || (!self.tokens.is_empty()
                 && TokenId::parse(token.id).is_some_and(|id| self.tokens.contains_key(&id)))
@@ -161,12 +183,14 @@ impl RevocationSet {
         self.tokens.retain(|_, expires_at| now < *expires_at);
         self.users.retain(|_, cut| now < cut.expires_at);
         self.clients.retain(|_, cut| now < cut.expires_at);
+        self.everyone = self.everyone.filter(|cut| now < cut.expires_at);
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.tokens.len().saturating_add(self.users.len()).saturating_add(self.clients.len())
+        let named = self.tokens.len().saturating_add(self.users.len()).saturating_add(self.clients.len());
+        named.saturating_add(usize::from(self.everyone.is_some()))
     }
 
     /// Whether nothing is revoked.
@@ -177,9 +201,14 @@ impl RevocationSet {
 }
 
 fn widen(cuts: &mut HashMap<String, Cut>, name: &str, cut: Cut) {
-    let known = cuts.entry(name.to_owned()).or_insert(cut);
-    known.issued_before = known.issued_before.max(cut.issued_before);
-    known.expires_at = known.expires_at.max(cut.expires_at);
+    cuts.entry(name.to_owned()).or_insert(cut).widen(cut);
+}
+
+impl Cut {
+    fn widen(&mut self, other: Self) {
+        self.issued_before = self.issued_before.max(other.issued_before);
+        self.expires_at = self.expires_at.max(other.expires_at);
+    }
 }
 
 #[cfg(test)]
@@ -209,6 +238,19 @@ mod tests {
             set.forget(T0.plus(3660));
             assert!(set.is_empty());
         }
+    }
+
+    #[test]
+    fn j_06_everyones_tokens_die_at_once_and_later_ones_live() {
+        let mut set = RevocationSet::default();
+        set.insert(&Revocation::of_everyone(T0));
+        set.insert(&Revocation::of_everyone(UnixTime::from_secs(1)));
+        assert!(set.kills(&facts("x", T0)) && set.len() == 1);
+        assert!(!set.kills(&facts("x", T0.plus(1))));
+        assert!(Revocation::of_everyone(T0.plus(1)).includes(&Revocation::of_everyone(T0)));
+        assert!(!Revocation::of_everyone(T0).includes(&Revocation::of_everyone(T0.plus(1))));
+        set.forget(T0.plus(3660));
+        assert!(set.is_empty());
     }
 
     #[test]

@@ -104,7 +104,7 @@ async fn keys_of(deps: &Deps, keys: &ClientKeys, kid: Option<&str>) -> Result<Ar
     let documents = deps.documents.as_ref().filter(|_| !clients::is_ours(deps, url)).ok_or(FAILED)?;
     match documents.keys(url, kid, deps.now()).await {
         Ok(keys) => Ok(keys),
-        Err(NoDocument::Unavailable(_)) => Err(LATER.into()),
+        Err(NoDocument::Unavailable(_) | NoDocument::TooMany) => Err(LATER.into()),
         Err(NoDocument::NotAllowed | NoDocument::Refused(_) | NoDocument::Gone) => Err(FAILED.into()),
     }
 }

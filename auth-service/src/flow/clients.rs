@@ -7,6 +7,8 @@ use super::error::Cause;
 use crate::documents::NoDocument;
 use crate::domain::client::{Client, ClientId};
 use crate::domain::document_url::DocumentUrl;
+use crate::limits::{self, Door};
+use crate::metrics;
 use crate::store::StoreError;
 
 /// Why a client is not known.
@@ -37,7 +39,7 @@ impl From<NoDocument> for ClientError {
         match error {
             NoDocument::NotAllowed => Self::Unknown,
             NoDocument::Refused(_) | NoDocument::Gone => Self::Undescribed(error),
-            NoDocument::Unavailable(_) => Self::Unavailable(error),
+            NoDocument::Unavailable(_) | NoDocument::TooMany => Self::Unavailable(error),
         }
     }
 }
@@ -52,6 +54,9 @@ pub async fn find(deps: &Deps, id: &ClientId) -> Result<Client, ClientError> {
         ClientId::Document(url) => {
             let documents =
                 deps.documents.as_ref().filter(|_| !is_ours(deps, url)).ok_or(ClientError::Unknown)?;
+            if documents.is_new(url) {
+                count_newcomer(deps)?;
+            }
             Ok(Arc::unwrap_or_clone(documents.client(url, deps.now()).await?))
         }
     }
@@ -61,4 +66,14 @@ pub async fn find(deps: &Deps, id: &ClientId) -> Result<Client, ClientError> {
 /// (D-30).
 pub(super) fn is_ours(deps: &Deps, url: &DocumentUrl) -> bool {
     url.url().origin().ascii_serialization() == deps.catalogue.issuer().as_str()
+}
+
+/// A client that describes itself and is new here counts as one more registration for whoever brings it: else one address could have us
+/// fetch without end, and keep everybody else's clients waiting (D-34).
+fn count_newcomer(deps: &Deps) -> Result<(), NoDocument> {
+    let Some(address) = limits::asker() else { return Ok(()) };
+    deps.limits.address(Door::Register, address).map_err(|_| {
+        metrics::limited(Door::Register);
+        NoDocument::TooMany
+    })
 }

@@ -68,6 +68,7 @@ fn record(target: &Target) -> Record {
         Target::Token(id) => record.detail(format_args!("token {id}")),
         Target::User { subject, .. } => record.user(subject).detail("everything of the user"),
         Target::Client { client, .. } => record.client(client).detail("everything of the client"),
+        Target::Everyone { .. } => record.detail("everything of everyone"),
     }
 }
 

@@ -193,9 +193,10 @@ async fn welcome(
     before: Option<&Secret<BrowserSession>>,
 ) -> Result<Secret<BrowserSession>, UpstreamFlowError> {
     let user = deps.identities.admit(&person).await.map_err(Cause::from)?;
-    if user.is_none() && deps.store.person(&person.subject, deps.now()).await.map_err(Cause::from)?.is_some()
-    {
-        // They were let in by what was said about them before, which is not true any more.
+    let known = deps.store.person(&person.subject, deps.now()).await.map_err(Cause::from)?;
+    if known.is_some_and(|known| user.is_none() || known.issuer != person.issuer) {
+        // They were let in by what was said about them before, which is not true any more; or it was said by another issuer
+        // under the same name, and about somebody else.
         user_is_gone(deps, &person.subject).await?;
     }
     let Some(user) = user.filter(|user| !user.allowed.is_empty()) else {

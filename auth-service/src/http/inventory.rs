@@ -1,5 +1,5 @@
-//! What an operator asks of the internal port: what is there, to add to it, and to get rid of it. Nothing here shows what is kept
-//! of a secret.
+//! What an operator asks of the internal port: what is there, to add to it, and to get rid of it. Nothing here shows a secret, and
+//! only a backup what is kept of one.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::domain::redirect_uri::RedirectUri;
 use crate::flow::Deps;
 use crate::flow::inventory::{self, Deletion, Whose};
 use crate::flow::register::register_for_operator;
-use crate::store::Grant;
+use crate::store::{Grant, Part, SavedClient};
 
 /// How much of a list one answer holds, and at most.
 const USUAL: usize = 100;
@@ -94,15 +94,31 @@ pub(super) async fn clients(
     State(deps): State<Arc<Deps>>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
+    let part = part_of_clients(&deps, query).await?;
+    let clients: Vec<_> = part.items.iter().map(|client| Summary::of(client, &deps)).collect();
+    Ok(listed(json!({ "clients": clients }), part.next.as_ref()))
+}
+
+/// `POST /internal/backup`: the same clients as they are written into a backup, with the digests of their secrets.
+pub(super) async fn backup(
+    State(deps): State<Arc<Deps>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    refuse_pages(&headers)?;
+    let part = part_of_clients(&deps, query).await?;
+    let clients: Vec<_> = part.items.iter().map(SavedClient::from).collect();
+    Ok(listed(json!({ "clients": clients }), part.next.as_ref()))
+}
+
+async fn part_of_clients(deps: &Deps, query: Option<String>) -> Result<Part<Client, ClientId>, ApiError> {
     let query = read(query, &["after", "limit"])?;
     let after = match query.get("after").map_err(Refusal::from)? {
         Some(text) => Some(ClientId::parse(text).ok_or(invalid("after is not the id of a client"))?),
         None => None,
     };
     let part = deps.store.clients(after.as_ref(), limit(&query)?, deps.now()).await;
-    let part = part.map_err(|error| ApiError::Internal(error.into()))?;
-    let clients: Vec<_> = part.items.iter().map(|client| Summary::of(client, &deps)).collect();
-    Ok(listed(json!({ "clients": clients }), part.next.as_ref()))
+    part.map_err(|error| ApiError::Internal(error.into()))
 }
 
 /// `POST /internal/clients`: registers a client for an operator, by its metadata (RFC 7591 §2). This answer alone shows its

@@ -35,7 +35,7 @@ pub(super) async fn at(
         };
     }
     request.extensions_mut().insert(ClientAddress(address));
-    next.run(request).await
+    crate::limits::on_behalf_of(address, next.run(request)).await
 }
 
 /// Counts a request at `door`.

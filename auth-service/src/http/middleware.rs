@@ -78,18 +78,19 @@ async fn drop_odd_request_id(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Every log line of the request carries its id. The query is never logged: codes and states travel in it.
+/// Every log line of the request carries its id. Neither path nor query is ever logged, but the
+/// route that they lead to: codes and states travel there, and whatever a confused client puts into an address.
 async fn within_request(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
     let id = id.unwrap_or("-").to_owned();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
     audit::within(id.clone(), async {
         let began = Instant::now();
         let response = next.run(request).await;
         let route = route.as_deref().unwrap_or("none");
         metrics::answered(route, &method, response.status(), began.elapsed());
-        tracing::debug!(%method, path, status = response.status().as_u16(), request_id = id, "answered");
+        tracing::debug!(%method, route, status = response.status().as_u16(), request_id = id, "answered");
         response
     })
     .await

@@ -58,6 +58,7 @@ impl<'a> From<&'a Revocation> for Entry<'a> {
                 entry.client_id = Some(client.as_str());
                 entry.issued_before = Some(issued_before.as_secs());
             }
+            Target::Everyone { issued_before } => entry.issued_before = Some(issued_before.as_secs()),
         }
         entry
     }

@@ -103,6 +103,11 @@ impl Target {
         }
     }
 
+    /// The host without its port: whoever answers there, at whatever port, is one.
+    pub(super) fn host(&self) -> String {
+        self.host.to_string()
+    }
+
     /// `Host`: the host, with the port unless it is the usual one.
     pub(super) fn authority(&self) -> &str {
         &self.authority

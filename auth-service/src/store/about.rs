@@ -1,5 +1,6 @@
 //! Whom a record is about: the keys under which the index finds it.
 
+use gateway_core::time::UnixTime;
 use serde::Deserialize;
 
 use crate::domain::client::ClientId;
@@ -9,6 +10,7 @@ use crate::domain::user::Subject;
 const TOKEN: &str = "t:";
 const USER: &str = "u:";
 const CLIENT: &str = "c:";
+const EVERYONE: &str = "e:";
 
 /// The members of all kinds of records that say whom they are about.
 #[derive(Deserialize, Default)]
@@ -18,6 +20,7 @@ struct Names {
     jti: Option<String>,
     sub: Option<String>,
     client_id: Option<String>,
+    issued_before: Option<UnixTime>,
 }
 
 #[derive(Deserialize, Default)]
@@ -28,7 +31,10 @@ struct AccessNames {
 
 /// The keys of a record that is written as `json`.
 pub(super) fn keys_of(json: &[u8]) -> serde_json::Result<Vec<String>> {
-    let Names { subject, access, jti, sub, client_id } = serde_json::from_slice(json)?;
+    let Names { subject, access, jti, sub, client_id, issued_before } = serde_json::from_slice(json)?;
+    if issued_before.is_some() && sub.is_none() && client_id.is_none() {
+        return Ok(vec![EVERYONE.to_owned()]);
+    }
     let (its_client, its_subject) = access.map(|names| (names.client, names.subject)).unzip();
     let named = |prefix: &'static str, name: Option<String>| name.map(|name| format!("{prefix}{name}"));
     let users = [subject, its_subject, sub].map(|name| named(USER, name));
@@ -42,6 +48,7 @@ pub(super) fn key_of_target(target: &Target) -> String {
         Target::Token(id) => format!("{TOKEN}{id}"),
         Target::User { subject, .. } => key_of_user(subject),
         Target::Client { client, .. } => key_of_client(client),
+        Target::Everyone { .. } => EVERYONE.to_owned(),
     }
 }
 

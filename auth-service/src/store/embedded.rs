@@ -5,6 +5,7 @@
 
 mod assertions;
 mod authorizations;
+mod backup;
 mod clients;
 mod consents;
 mod devices;
@@ -102,10 +103,15 @@ impl EmbeddedStore {
 /// Makes sure that everything is there that verbs take for granted.
 fn prepare(database: &Database, epoch: u64) -> Result<(), StoreError> {
     let change = Change::begin(database)?;
-    Kind::ALL.iter().try_for_each(|kind| table::create(&change, *kind))?;
-    index::create(&change)?;
+    create(&change)?;
     sequence::create(&change, epoch)?;
     change.finish().map(drop)
+}
+
+/// Makes sure that all tables are there.
+fn create(change: &Change) -> Result<(), StoreError> {
+    Kind::ALL.iter().try_for_each(|kind| table::create(change, *kind))?;
+    index::create(change)
 }
 
 async fn blocking<T: Send + 'static>(

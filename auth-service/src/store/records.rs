@@ -18,6 +18,7 @@ use crate::domain::secret::Digest;
 use crate::domain::token::{IssuedToken, TokenId, Trail};
 use crate::domain::user::Subject;
 
+pub(super) use client::ClientRecord;
 pub(super) use device::{StoredDevice, StoredUserCode};
 
 /// A record that says something impossible; names the member.
@@ -277,6 +278,7 @@ impl Recorded for Target {
                 record.client_id = Some(client.to_string());
                 record.issued_before = Some(*issued_before);
             }
+            Self::Everyone { issued_before } => record.issued_before = Some(*issued_before),
         }
         record
     }
@@ -293,6 +295,7 @@ impl Recorded for Target {
                 let client = ClientId::parse(&client).ok_or(BadRecord("client_id"))?;
                 Ok(Self::Client { client, issued_before })
             }
+            (None, None, None, Some(issued_before)) => Ok(Self::Everyone { issued_before }),
             _ => Err(BadRecord("target")),
         }
     }

@@ -29,6 +29,12 @@
 //! [`Revocation::includes`](crate::domain::revocation::Revocation::includes) are there twice, in Rust and in Lua. Their
 //! bounds come from Rust, and a test drives both stores with the same verbs and compares every answer.
 //!
+//! # What takes more than one step
+//!
+//! Redis answers nobody else while a script runs. So a cut ends a thousand records at a time: the first step revokes, the others end what
+//! is left, and a token that a record led to meanwhile is revoked by its name when the record ends. A cut that breaks off in the middle has
+//! failed, and is made again.
+//!
 //! # What a failover can lose
 //!
 //! Redis replicates after it has answered. A server that takes over may lack the last moments: a code may be redeemed
@@ -38,6 +44,7 @@
 
 mod assertions;
 mod authorizations;
+mod backup;
 mod clients;
 mod consents;
 mod devices;
@@ -140,6 +147,17 @@ impl Inner {
         let Answer { word, payload, revoked } = Answer::read(self.link.run(script, key, arguments).await?)?;
         self.copy.announce(revoked);
         Ok((word, payload))
+    }
+
+    /// Runs the script of a verb that cuts somebody off, until there is nothing left to cut. The first run revokes, so that nothing that
+    /// happens between two of them leads to a token that lives: what it led to is named when its turn comes.
+    async fn cut(&self, script: &Script, key: &str, arguments: &[String]) -> Result<String, StoreError> {
+        loop {
+            let (word, _) = self.verb(script, key, arguments).await?;
+            if word != "more" {
+                return Ok(word);
+            }
+        }
     }
 
     /// What was revoked after `after`.

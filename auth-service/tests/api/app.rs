@@ -154,6 +154,12 @@ impl TestApp {
         Self::fresh(ISSUER, &["time", "fetch"], Options { documents, ..Options::default() })
     }
 
+    /// The same, with limits.
+    pub(crate) fn with_limited_documents(documents: Documents, rates: Rates) -> Self {
+        let documents = Some(documents);
+        Self::fresh(ISSUER, &["time", "fetch"], Options { rates, documents, ..Options::default() })
+    }
+
     /// The usual one, with the device grant switched off.
     pub(crate) fn without_devices() -> Self {
         Self::fresh(ISSUER, &["time", "fetch"], Options { without_devices: true, ..Options::default() })

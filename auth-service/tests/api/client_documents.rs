@@ -1,10 +1,12 @@
 //! Clients that describe themselves (draft-ietf-oauth-client-id-metadata-document), from the first page to the last token.
 
 use auth_service::documents::{DocumentRules, RETRY_AFTER, STALE};
-use axum::http::StatusCode;
+use auth_service::limits::Rates;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use serde_json::json;
 
-use crate::app::{Answer, CALLBACK, TIME, TestApp};
+use crate::app::{Answer, CALLBACK, TIME, TestApp, encoded, form_request};
 use crate::browser::{Browser, authorize, claim, code_for, exchange, refreshed, request_of, text_of};
 use crate::document_host::{CLIENT, DocumentHost, PUBLIC, document};
 
@@ -255,4 +257,33 @@ async fn a_device_is_asked_about_under_the_host_that_describes_its_client() {
     let page = text_of(&Browser::new(&app).sign_in(&address, "ada").await);
     assert!(page.contains("Published App of app.example wants to use time as you"), "{page}");
     assert!(page.contains("described at app.example ; that was verified"), "{page}");
+}
+
+#[tokio::test]
+async fn d_34_documents_that_are_new_here_count_as_registrations_of_whoever_brings_them() {
+    let host = DocumentHost::start().await;
+    let rates = Rates { register: "3/m".parse().unwrap(), proxy_hops: 1, ..Rates::default() };
+    let app = TestApp::with_limited_documents(host.documents(DocumentRules::default()), rates);
+    let open = async |address: &str, client: &str| {
+        let page = Request::get(authorize(&request_of(client))).header("x-forwarded-for", address);
+        app.send(page.body(Body::empty()).unwrap()).await.status
+    };
+    assert_eq!(open("198.51.100.1", CLIENT).await, StatusCode::OK);
+    for number in 0..9 {
+        // Nobody is described there; half of them are brought to the token endpoint.
+        let client = format!("https://app.example/{number}");
+        if number % 2 == 0 {
+            assert_eq!(open("198.51.100.1", &client).await, StatusCode::BAD_REQUEST);
+            continue;
+        }
+        let form = [("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_id", client.as_str())];
+        let request = form_request("/token", &form).header("x-forwarded-for", "198.51.100.1");
+        let refused = app.send(request.body(encoded(&form)).unwrap()).await;
+        let expected = if number < 2 { "401 invalid_client" } else { "503 temporarily_unavailable" };
+        assert_eq!(refused.error(), expected, "{number}");
+    }
+    assert_eq!(host.requests().len(), 3, "and no more");
+    assert_eq!(open("198.51.100.1", CLIENT).await, StatusCode::OK, "who is known does not count");
+    assert_eq!(open("198.51.100.2", "https://app.example/100").await, StatusCode::BAD_REQUEST);
+    assert_eq!(host.requests().len(), 4, "nor do others");
 }

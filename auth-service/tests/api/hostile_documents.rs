@@ -231,7 +231,7 @@ async fn what_an_operator_lists_may_be_on_this_machine() {
         stream.write_all(&ok(r#"{"a":1}"#, "")).await.unwrap();
         String::from_utf8(head[..length].to_vec()).unwrap()
     });
-    let outbound = Outbound::new(std::sync::Arc::new(SystemNetwork), Roots::default()).unwrap();
+    let outbound = Outbound::new(std::sync::Arc::new(SystemNetwork::default()), Roots::default()).unwrap();
     let origin = format!("http://{address}");
     let url = format!("{origin}/x?y=1").parse().unwrap();
     assert!(Target::new(&url, &Origins::default()).is_err());

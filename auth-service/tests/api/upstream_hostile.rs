@@ -23,6 +23,9 @@ async fn fresh() -> (FakeProvider, TestApp, String) {
     (fake, app, address)
 }
 
+/// Where an issuer says where it answers.
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+
 #[tokio::test]
 async fn b_07_an_id_token_that_is_wrong_in_one_thing_signs_nobody_in() {
     let (fake, app, address) = fresh().await;
@@ -121,7 +124,7 @@ async fn b_17_an_answer_that_is_no_answer_signs_nobody_in_and_is_not_repeated() 
 
 #[tokio::test]
 async fn b_17_a_provider_that_cannot_be_discovered_is_said_so_before_anybody_leaves() {
-    let path = "/.well-known/openid-configuration";
+    let path = DISCOVERY;
     for whim in
         [Whim::Says(503, RANT.to_owned()), Whim::Says(200, RANT.to_owned()), Whim::Floods, Whim::Redirects]
     {
@@ -189,6 +192,23 @@ async fn b_17_a_provider_that_does_not_answer_is_given_up_after_five_seconds() {
     let travelling = async { travel(&mut Browser::new(&app), &fake, &address, "corp").await };
     let answer = tokio::time::timeout(std::time::Duration::from_secs(8), travelling).await;
     is_refused(&answer.unwrap(), "too slow");
+}
+
+#[tokio::test]
+async fn b_17_an_issuer_that_hangs_is_left_alone_for_a_while_after_it_was_given_up() {
+    let (fake, app, address) = fresh().await;
+    fake.whim(DISCOVERY, Whim::Sleeps);
+    let form = [("action", "upstream"), ("provider", "corp")];
+    let asked = || fake.script().seen.iter().filter(|(path, _)| path == DISCOVERY).count();
+    is_refused(&Browser::new(&app).submit(&address, &form).await, "hangs");
+    // As long as it hung.
+    app.clock.advance(5);
+    is_refused(&Browser::new(&app).submit(&address, &form).await, "not asked");
+    assert_eq!(asked(), 1);
+    fake.script().whims.clear();
+    app.clock.advance(5);
+    link(&Browser::new(&app).submit(&address, &form).await);
+    assert_eq!(asked(), 2);
 }
 
 #[tokio::test]

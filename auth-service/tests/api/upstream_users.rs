@@ -273,3 +273,18 @@ async fn b_08_another_issuer_under_the_same_name_speaks_of_other_people() {
     let moved = app_in(first.end(), &two, &[("ALLOWED_GITHUB_USERS", "octocat")]);
     assert_eq!(refresh(&moved, &client, &token).await.error(), "400 invalid_grant");
 }
+
+#[tokio::test]
+async fn b_08_who_has_the_same_number_at_another_issuer_does_not_inherit() {
+    let (one, two) = (FakeProvider::start().await, FakeProvider::start().await);
+    let first = app(&one);
+    let (client, token) = connected(&first, &one).await;
+    // Nobody has noticed that the issuer is another one when the first of its users comes.
+    let moved = app_in(first.end(), &two, &[("ALLOWED_GITHUB_USERS", "octocat")]);
+    let address = address(&moved).await;
+    let mut browser = Browser::new(&moved);
+    assert_eq!(travel(&mut browser, &two, &address, "github").await.header("location"), address);
+    assert_eq!(moved.revoked().await[0]["sub"], "github:583231");
+    assert_eq!(refresh(&moved, &client, &token).await.error(), "400 invalid_grant");
+    assert!(browser.open(&address).await.body.contains("Signed in as"), "they themselves are welcome");
+}

@@ -7,7 +7,7 @@ use server::Server;
 
 #[path = "../store_contract/redis/server.rs"]
 #[expect(dead_code, reason = "the contract suite uses more of it")]
-mod server;
+pub(crate) mod server;
 
 fn with_redis(address: &str) -> (tempfile::TempDir, Running) {
     let home = home();

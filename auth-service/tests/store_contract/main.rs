@@ -8,6 +8,7 @@
 )]
 
 mod assertions;
+mod backup;
 mod clients;
 mod consents;
 mod devices;
@@ -261,6 +262,7 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     clients::the_keys_of_a_client_come_back_as_they_were(store.as_ref()).await;
     assertions::c_07_an_assertion_is_spent_once_however_many_try(&store).await;
     inventory::a_grant_of_one_token_is_listed_and_goes_with_its_client(store.as_ref()).await;
+    backup::j_06_a_restored_store_holds_the_clients_and_no_token_of_before_is_good(store.as_ref()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

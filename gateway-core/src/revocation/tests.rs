@@ -49,6 +49,18 @@ fn a_token_dies_by_its_id_its_user_or_its_client_and_a_later_one_lives() {
 }
 
 #[test]
+fn j_06_everyones_tokens_die_at_once_this_second_included_and_later_ones_live() {
+    let mut dead = Revocations::default();
+    dead.apply(&batch("e-1", r#"{"issued_before":500,"expires_at":1900000}"#), NOW);
+    dead.apply(&batch("e-2", r#"{"issued_before":400,"expires_at":1900000}"#), NOW);
+    dead.purge(UnixTime::from_secs(1_900_000));
+    assert!(!dead.is_empty() && dead.version() == 2);
+    for (issued_at, expected) in [(1, true), (500, true), (501, false)] {
+        assert_eq!(dead.kill(&token("t", "u", "c", issued_at)), expected, "{issued_at}");
+    }
+}
+
+#[test]
 fn entries_are_forgotten_when_what_they_kill_has_expired_and_a_snapshot_brings_none_back_to_life() {
     let mut dead = Revocations::default();
     dead.apply(&batch("e-1", r#"{"jti":"t1","expires_at":1000010},{"jti":"t2","expires_at":1000020}"#), NOW);

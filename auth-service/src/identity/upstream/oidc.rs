@@ -10,6 +10,7 @@ use http::{Method, Request, Response, StatusCode, header};
 use oauth2::{AccessToken, AuthType, AuthUrl, TokenUrl};
 use serde::Deserialize;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use url::Url;
 
 use super::UpstreamError;
@@ -219,20 +220,22 @@ impl Oidc {
         {
             return Ok(Arc::clone(metadata));
         }
-        let answer = match discovery.failed {
-            Some((at, error)) if now.since(at) < RETRY => Err(error),
-            Some(_) | None => self.discovered().await.map(Arc::new),
-        };
-        match (answer, known) {
-            (Ok(metadata), _) => {
+        let trusted = known.filter(|(age, _)| *age < TRUST).map(|(_, metadata)| metadata);
+        if let Some((at, error)) = discovery.failed
+            && now.since(at) < RETRY
+        {
+            return trusted.ok_or(error);
+        }
+        let began = Instant::now();
+        match self.discovered().await.map(Arc::new) {
+            Ok(metadata) => {
                 *discovery = Discovery { last: Some((now, Arc::clone(&metadata))), failed: None };
                 Ok(metadata)
             }
-            (Err(error), known) => {
-                if discovery.failed.is_none_or(|(at, _)| now.since(at) >= RETRY) {
-                    discovery.failed = Some((now, error));
-                }
-                known.filter(|(age, _)| *age < TRUST).map(|(_, metadata)| metadata).ok_or(error)
+            Err(error) => {
+                // From its end on: else whoever comes while an issuer hangs would ask it again at once.
+                discovery.failed = Some((now.plus(began.elapsed().as_secs()), error));
+                trusted.ok_or(error)
             }
         }
     }

@@ -74,7 +74,7 @@ fn living(change: &Change, key: &[u8], now: UnixTime) -> Result<Option<Client>, 
     Ok(stored.and_then(|stored| stored.live(now)))
 }
 
-fn write(change: &Change, client: &Client) -> Result<(), StoreError> {
+pub(super) fn write(change: &Change, client: &Client) -> Result<(), StoreError> {
     let expires_at = client.expires_at.unwrap_or(UnixTime::MAX);
     let stored = Stored { value: client, expires_at };
     table::write(change, Kind::Client, client.id.as_str().as_bytes(), &stored)

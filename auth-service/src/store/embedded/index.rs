@@ -30,6 +30,11 @@ pub(super) fn create(change: &Change) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Drops the index.
+pub(super) fn drop_all(change: &Change) -> Result<(), StoreError> {
+    change.inner.delete_table(INDEX).map(drop).map_err(unavailable)
+}
+
 /// Adds a record that is written as `json`.
 pub(super) fn add(change: &Change, kind: Kind, key: &[u8], json: &[u8]) -> Result<(), StoreError> {
     if !kind.is_indexed() {

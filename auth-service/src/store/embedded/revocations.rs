@@ -81,7 +81,7 @@ fn append(change: &Change, revocation: &Revocation, now: UnixTime) -> Result<(),
 pub(super) fn cut_off(change: &Change, revocation: &Revocation, now: UnixTime) -> Result<(), StoreError> {
     append(change, revocation, now)?;
     let issued_before = match revocation.target {
-        Target::Token(_) => return Ok(()),
+        Target::Token(_) | Target::Everyone { .. } => return Ok(()),
         Target::User { issued_before, .. } | Target::Client { issued_before, .. } => issued_before,
     };
     let name = about::key_of_target(&revocation.target);

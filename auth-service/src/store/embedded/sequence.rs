@@ -19,6 +19,12 @@ pub(super) fn create(change: &Change, epoch: u64) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Gives the file another epoch. Its numbers go on: none ever names two revocations.
+pub(super) fn begin(change: &Change, epoch: u64) -> Result<(), StoreError> {
+    let mut numbers = change.inner.open_table(NUMBERS).map_err(unavailable)?;
+    numbers.insert(EPOCH, epoch).map(drop).map_err(unavailable)
+}
+
 /// The next number.
 pub(super) fn next(change: &Change) -> Result<u64, StoreError> {
     let mut numbers = change.inner.open_table(NUMBERS).map_err(unavailable)?;

@@ -6,7 +6,9 @@
 use std::cell::{Cell, RefCell};
 
 use gateway_core::time::UnixTime;
-use redb::{Database, ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{
+    Database, ReadTransaction, ReadableTable, ReadableTableMetadata as _, TableDefinition, WriteTransaction,
+};
 
 use super::super::records::Recorded;
 use super::super::{StoreError, StoreErrorKind};
@@ -139,6 +141,20 @@ pub(super) fn create(change: &Change, kind: Kind) -> Result<(), StoreError> {
     change.inner.open_table(kind.table()).map_err(unavailable)?;
     change.inner.open_table(EXPIRY).map_err(unavailable)?;
     Ok(())
+}
+
+/// Whether there is no record of this kind.
+pub(super) fn is_empty(change: &Change, kind: Kind) -> Result<bool, StoreError> {
+    change.inner.open_table(kind.table()).map_err(unavailable)?.is_empty().map_err(unavailable)
+}
+
+/// Drops all records, with their tables.
+pub(super) fn drop_all(change: &Change) -> Result<(), StoreError> {
+    change.is_dirty.set(true);
+    for kind in Kind::ALL {
+        change.inner.delete_table(kind.table()).map_err(unavailable)?;
+    }
+    change.inner.delete_table(EXPIRY).map(drop).map_err(unavailable)
 }
 
 /// Reads a record in a read transaction.

@@ -47,8 +47,8 @@ impl ClientStore for RedisStore {
         let mut arguments = vec![seconds(now)];
         arguments.extend(parts(&Revocation::of_client(id.clone(), now))?);
         let removed =
-            self.inner.verb(&self.inner.scripts.remove_client, &keys::client(id), &arguments).await?;
-        Ok(removed.0 == "removed")
+            self.inner.cut(&self.inner.scripts.remove_client, &keys::client(id), &arguments).await?;
+        Ok(removed == "removed")
     }
 }
 
@@ -57,10 +57,10 @@ pub(super) fn with_expiry(client: Client, expires_at: UnixTime) -> Client {
     Client { expires_at: (expires_at < UnixTime::MAX).then_some(expires_at), ..client }
 }
 
-fn expiry(expires_at: Option<UnixTime>) -> UnixTime {
+pub(super) fn expiry(expires_at: Option<UnixTime>) -> UnixTime {
     expires_at.unwrap_or(UnixTime::MAX)
 }
 
-fn registration(client: &Client) -> String {
+pub(super) fn registration(client: &Client) -> String {
     client.registration.as_ref().map(Digest::to_text).unwrap_or_default()
 }

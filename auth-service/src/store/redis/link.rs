@@ -93,12 +93,23 @@ impl Link {
         key: &str,
         arguments: &[String],
     ) -> Result<Vec<String>, StoreError> {
+        self.run_within(COMMAND, script, key, arguments).await
+    }
+
+    /// Runs a script that may take longer than others.
+    pub(super) async fn run_within(
+        &self,
+        patience: Duration,
+        script: &Script,
+        key: &str,
+        arguments: &[String],
+    ) -> Result<Vec<String>, StoreError> {
         let run = async |command: &'static str, script: &str| -> Result<Vec<String>, Error> {
             // `LuaInterface` would ignore the options: it is not implemented for a client that has some.
             let command = CustomCommand::new_static(command, ClusterHash::Offset(KEY), false);
             let head = [script, "1", key].map(str::to_owned);
             let arguments = head.into_iter().chain(arguments.iter().cloned()).collect();
-            self.client.with_options(&options(COMMAND)).custom(command, arguments).await
+            self.client.with_options(&options(patience)).custom(command, arguments).await
         };
         match (run("EVALSHA", script.sha1()).await, script.lua()) {
             (Err(error), Some(lua)) if error.details().starts_with("NOSCRIPT") => {

@@ -10,8 +10,8 @@ use auth_service::domain::token::TokenId;
 use auth_service::domain::user::Subject;
 use auth_service::store::redis::RedisStore;
 use auth_service::store::{
-    AuthorizationStore as _, ClientStore as _, Redemption, RefreshStore as _, RevocationStore, Rotated,
-    SessionStore as _, Store as _,
+    AuthorizationStore as _, ClientStore as _, InventoryStore as _, Redemption, RefreshStore as _,
+    RevocationStore, Rotated, SessionStore as _, Store as _,
 };
 use gateway_core::time::UnixTime;
 use tokio::task::JoinSet;
@@ -152,4 +152,46 @@ async fn j_07_j_08_names_are_what_they_are_and_secrets_are_not_there() {
             format!("{key} {} {}", server.ask(&["HGETALL", key]), server.ask(&["ZRANGE", key, "0", "-1"]));
         assert!(!dump.contains("canary-secret"), "{dump}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn c_24_somebody_with_thousands_of_records_is_cut_off_in_small_steps_and_whole() {
+    let server = Server::start();
+    let store = Arc::new(open(&server.address()).await);
+    store.insert_client(&client("c", None)).await.unwrap();
+    let mut inserting = JoinSet::new();
+    for number in 0..2100 {
+        let store = Arc::clone(&store);
+        inserting.spawn(async move {
+            // Everybody has a browser, and every tenth is this user's first.
+            let user = if number % 10 == 0 { format!("u{number}") } else { "a1".to_owned() };
+            let sign_in = BrowserSignIn {
+                subject: Subject::new("local", &user),
+                signed_in_at: T0,
+                credential: digest("hash"),
+            };
+            store.insert_session(&digest(&format!("many {number}")), &sign_in, at(300)).await.unwrap();
+            store.insert_code(&digest(&format!("code {number}")), &grant(1), LIFETIME).await.unwrap();
+        });
+    }
+    inserting.join_all().await;
+    open_family(store.as_ref(), 1).await;
+    assert_eq!(store.users().await.unwrap().len(), 211);
+    server.ask(&["CONFIG", "RESETSTAT"]);
+    store.cut_off(&user_cut(T0), T0).await.unwrap();
+    let runs = server.ask(&["INFO", "commandstats"]);
+    let runs = runs.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls=")).unwrap();
+    assert!(!runs.starts_with("1,"), "in more than one step: {runs}");
+    assert_eq!(store.users().await.unwrap().len(), 210);
+    assert_eq!(store.family(family(1), T0).await.unwrap(), None);
+    assert_eq!(store.session(&digest("many 1"), T0).await.unwrap(), None);
+    assert!(store.session(&digest("many 10"), T0).await.unwrap().is_some());
+    assert_eq!(store.counts().await.unwrap().codes, 0);
+
+    for number in 0..1100 {
+        store.insert_code(&digest(&format!("code {number}")), &grant(1), LIFETIME).await.unwrap();
+    }
+    assert!(store.remove_client(&client("c", None).id, T0).await.unwrap());
+    assert_eq!((store.counts().await.unwrap().codes, store.counts().await.unwrap().clients), (0, 0));
+    assert!(!store.remove_client(&client("c", None).id, T0).await.unwrap());
 }

@@ -24,7 +24,7 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// A `redis-server` that keeps nothing on disk.
+/// A `redis-server`. Unless its options say otherwise, it keeps nothing on disk.
 pub(crate) struct Server {
     home: TempDir,
     port: u16,
@@ -51,9 +51,10 @@ impl Server {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("sentinel.conf");
         std::fs::write(&file, configuration).unwrap();
-        let options = vec![file.display().to_string(), "--sentinel".to_owned()];
-        let mut server = Self { home, port, options, child: None };
-        server.spawn(&["--port", &port.to_string()], "+monitor");
+        let options = [&file.display().to_string(), "--sentinel", "--port", &port.to_string()];
+        let options = options.map(str::to_owned).to_vec();
+        let mut server = Self { home, port, options: vec![], child: None };
+        server.spawn(options, "+monitor");
         server
     }
 
@@ -66,15 +67,14 @@ impl Server {
     pub(crate) fn launch(&mut self) {
         let (port, socket) = (self.port.to_string(), self.socket().display().to_string());
         let fixed = ["--port", &port, "--bind", "127.0.0.1", "--unixsocket", &socket];
-        self.spawn(
-            &[&fixed[..], &["--save", "", "--appendonly", "no"]].concat(),
-            "now ready to accept connections at",
-        );
+        let usual = [&fixed[..], &["--save", "", "--appendonly", "no"]].concat();
+        let arguments = usual.into_iter().map(str::to_owned).chain(self.options.clone()).collect();
+        self.spawn(arguments, "now ready to accept connections at");
     }
 
-    fn spawn(&mut self, arguments: &[&str], ready: &str) {
+    fn spawn(&mut self, arguments: Vec<String>, ready: &str) {
         let mut command = Command::new(program("redis-server"));
-        command.args(&self.options).args(arguments).arg("--dir").arg(self.home.path());
+        command.args(arguments).arg("--dir").arg(self.home.path());
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stdout.take().unwrap());
         self.child = Some(child);

@@ -1,5 +1,5 @@
 -- What the scripts share. Constants that Rust knows stand in front of it: LEEWAY, MAX_TOKENS, MAX_RETIRED,
--- LONGEST_ACCESS_TOKEN, MARGIN, FIRST_INTERVAL, SLOW_DOWN. Names without KEYS are of records that only an index knows; they share the hash tag.
+-- LONGEST_ACCESS_TOKEN, MARGIN, CUT, FIRST_INTERVAL, SLOW_DOWN. Names without KEYS are of records that only an index knows; they share the hash tag.
 
 local ROOT = '{oauth}:'
 local EXPIRY = ROOT .. 'expiry'
@@ -161,19 +161,23 @@ local function end_record(key, now)
 end
 
 -- Revokes, and ends what could lead to another token of the user or client. Tokens that were issued while the revocation
--- was on its way are named (`Trail::overtaken`).
+-- was on its way are named (`Trail::overtaken`). Gives whether that is all: nobody is kept waiting for more than CUT records, and whoever
+-- asks goes on.
 local function cut_off(now, name, target, issued_before, expires_at)
   append(name, target, issued_before, expires_at, now)
   local kind, who = string.sub(name, 1, 2), string.sub(name, 3)
   local index = (kind == 'u:' and user_index(who)) or (kind == 'c:' and client_index(who))
-  if not index then return end
+  if not index then return true end
   if kind == 'u:' then forget(ROOT .. 'person:' .. who) end
-  for _, key in ipairs(redis.call('ZRANGE', index, 0, -1)) do
+  for _, key in ipairs(redis.call('ZRANGE', index, 0, CUT - 1)) do
     for _, token in ipairs(tokens_of(redis.call('HGET', key, 'issued'))) do
       if token.issued_at > tonumber(issued_before) then append_token(token, now) end
     end
     forget(key)
+    -- Of a record that the server removed, nobody says whose it was.
+    redis.call('ZREM', index, key)
   end
+  return redis.call('EXISTS', index) == 0
 end
 
 -- Every answer: a word, what goes with it, what was revoked.

@@ -1,6 +1,6 @@
 -- KEYS: the client. ARGV: now, then name, target, issued_before and expiry of the revocation of everything of it.
 free_to_write()
 if not is_live(KEYS[1], ARGV[1]) then return answer('unknown') end
-cut_off(tonumber(ARGV[1]), unpack(ARGV, 2))
+if not cut_off(tonumber(ARGV[1]), unpack(ARGV, 2)) then return answer('more') end
 forget(KEYS[1])
 return answer('removed')

@@ -100,6 +100,7 @@ pub enum RedisError {
 #[derive(Debug)]
 pub struct RedisStore {
     inner: Arc<Inner>,
+    settings: RedisSettings,
     follower: JoinHandle<()>,
 }
 
@@ -126,7 +127,7 @@ impl RedisStore {
         let bell = Link::connect(settings).await?;
         let inner = Arc::new(inner);
         let follower = tokio::spawn(follower::follow(Arc::clone(&inner), bell));
-        Ok(Self { inner, follower })
+        Ok(Self { inner, settings: settings.clone(), follower })
     }
 }
 

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use super::super::StoreError;
 use super::super::backup::{BackupStore, Restoration, Restored};
 use super::clients::{expiry, registration};
+use super::link::Link;
 use super::reply::{Answer, corrupt, json, seconds};
 use super::revocations::parts;
 use super::{RedisStore, keys};
 use crate::domain::revocation::Revocation;
 
-/// Longest wait for the answer. A client takes a fiftieth of a millisecond.
+/// Longest wait for the answer. A client takes about a twentieth of a millisecond.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[async_trait]
@@ -26,7 +27,9 @@ impl BackupStore for RedisStore {
             arguments.extend([keys::client(&client.id), expires_at, registration(client), json(client)?]);
         }
         let script = &self.inner.scripts.restore;
-        let reply = self.inner.link.run_within(PATIENCE, script, keys::NAMES, &arguments).await?;
+        // On a connection of its own: on others, silence means that it is broken.
+        let link = Link::patient(&self.settings, PATIENCE).await?;
+        let reply = link.run_within(PATIENCE, script, keys::NAMES, &arguments).await?;
         let Answer { word, revoked, .. } = Answer::read(reply)?;
         self.inner.copy.announce(revoked);
         match word.as_str() {

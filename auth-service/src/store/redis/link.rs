@@ -69,6 +69,11 @@ async fn keep_connected(client: Client, mut driver: Driver) {
 impl Link {
     /// Connects, or says why not. From then on the connection heals by itself.
     pub(super) async fn connect(settings: &RedisSettings) -> Result<Self, StoreError> {
+        Self::patient(settings, SILENCE).await
+    }
+
+    /// A connection on which an answer may be awaited for as long as `silence`.
+    pub(super) async fn patient(settings: &RedisSettings, silence: Duration) -> Result<Self, StoreError> {
         let mut builder = Builder::from_config(settings.config());
         builder.with_connection_config(|connection| {
             connection.connection_timeout = CONNECT;
@@ -76,7 +81,7 @@ impl Link {
             connection.reconnect_on_auth_error = true;
             connection.tcp = TcpConfig { nodelay: Some(true), ..TcpConfig::default() };
             connection.unresponsive =
-                UnresponsiveConfig { max_timeout: Some(SILENCE), interval: Duration::from_millis(500) };
+                UnresponsiveConfig { max_timeout: Some(silence), interval: Duration::from_millis(500) };
         });
         let (first, longest) = RECONNECT;
         builder.set_policy(ReconnectPolicy::new_exponential(0, first, longest, 2));

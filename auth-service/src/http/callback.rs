@@ -12,7 +12,7 @@ use crate::domain::device::UserCode;
 use crate::domain::parameters::Parameters;
 use crate::domain::secret::{BrowserSession, Secret, UpstreamBrowser};
 use crate::flow::Deps;
-use crate::flow::upstream::{self, Cookies, UpstreamFlowError};
+use crate::flow::upstream::{self, Arrival, Cookies, UpstreamFlowError};
 
 /// Signs the user in, and goes on with what they wanted before.
 pub(super) async fn get(
@@ -28,19 +28,19 @@ pub(super) async fn get(
     let session = cookie::read::<Secret<BrowserSession>>(&deps, &headers);
     let cookies = Cookies { browser: browser.as_ref(), session: session.as_ref() };
     match upstream::arrive(&deps, &provider, &parameters, cookies).await {
-        Ok(arrival) => {
-            let session = cookie::set(&deps, &arrival.session);
-            match cookie::read::<UserCode>(&deps, &headers).filter(|_| arrival.return_to == device::PATH) {
-                Some(code) => {
-                    let mut response = authorize::back_to(&device::page_of(&code), session);
-                    cookie::add(&mut response, cookie::clear::<UserCode>(&deps));
-                    response
-                }
-                None => authorize::back_to(&arrival.return_to, session),
-            }
-        }
+        Ok(arrival) => returned(&deps, &headers, &arrival),
         Err(error) => refused(error),
     }
+}
+
+/// Back to the page that the browser left, with the code that it kept where a device is to be asked about.
+fn returned(deps: &Deps, headers: &HeaderMap, arrival: &Arrival) -> Response {
+    let session = cookie::set(deps, &arrival.session);
+    let code = cookie::read::<UserCode>(deps, headers).filter(|_| arrival.return_to == device::PATH);
+    let Some(code) = code else { return authorize::back_to(&arrival.return_to, session) };
+    let mut response = authorize::back_to(&device::page_of(&code), session);
+    cookie::add(&mut response, cookie::clear::<UserCode>(deps));
+    response
 }
 
 /// The page that says why nobody is signed in.

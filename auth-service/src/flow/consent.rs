@@ -184,8 +184,12 @@ pub async fn answer(
         record.detail("nothing of it is allowed").refused();
         return Err(request.refused(ErrorCode::AccessDenied, "the user may do nothing of it").into());
     }
-    record.detail(&scope).ok();
-    if let Some(key) = key.filter(|_| answer.remembered) {
+    let key = key.filter(|_| answer.remembered);
+    match key {
+        Some(_) => record.detail(format_args!("{scope}, to be remembered")).ok(),
+        None => record.detail(&scope).ok(),
+    }
+    if let Some(key) = key {
         let access = access(&request, &signed_in.user, scope.clone());
         let consent = RememberedConsent { access, given_at: deps.now() };
         let expires_at = deps.now().plus(deps.lifetimes.remembered_consent);

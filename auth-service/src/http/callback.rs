@@ -28,23 +28,20 @@ pub(super) async fn get(
     let session = cookie::read::<Secret<BrowserSession>>(&deps, &headers);
     let cookies = Cookies { browser: browser.as_ref(), session: session.as_ref() };
     match upstream::arrive(&deps, &provider, &parameters, cookies).await {
-        Ok(arrival) => arrived(&deps, &headers, &arrival),
+        Ok(arrival) => returned(&deps, &headers, &arrival),
         Err(UpstreamFlowError::Denied(place)) => denied(&deps, &place).await,
         Err(error) => refused(error),
     }
 }
 
-/// Back to where the user left; to a device's page with the code that they had typed there, which they still have to confirm.
-fn arrived(deps: &Deps, headers: &HeaderMap, arrival: &Arrival) -> Response {
+/// Back to the page that the browser left, with the code that it kept where a device is to be asked about.
+fn returned(deps: &Deps, headers: &HeaderMap, arrival: &Arrival) -> Response {
     let session = cookie::set(deps, &arrival.session);
-    match cookie::read::<UserCode>(deps, headers).filter(|_| arrival.return_to == device::PATH) {
-        Some(code) => {
-            let mut response = authorize::back_to(&device::page_of(&code), session);
-            cookie::add(&mut response, cookie::clear::<UserCode>(deps));
-            response
-        }
-        None => authorize::back_to(&arrival.return_to, session),
-    }
+    let code = cookie::read::<UserCode>(deps, headers).filter(|_| arrival.return_to == device::PATH);
+    let Some(code) = code else { return authorize::back_to(&arrival.return_to, session) };
+    let mut response = authorize::back_to(&device::page_of(&code), session);
+    cookie::add(&mut response, cookie::clear::<UserCode>(deps));
+    response
 }
 
 /// Who says no at the provider says no to the client, which is told (B-19). A device is told nothing: its user may still sign

@@ -6,17 +6,20 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 
 use crate::domain::device::UserCode;
-use crate::domain::secret::{BrowserSession, Secret, UpstreamBrowser};
+use crate::domain::secret::{BrowserSession, Kind, Secret, UpstreamBrowser};
 use crate::flow::{DEPARTURE_LIFETIME, Deps};
 
 /// What browsers keep for us.
-pub(super) trait Kept: Sized {
+pub(super) trait Kept: Written {
     /// The name of its cookie.
     const NAME: &'static str;
 
     /// Seconds for which browsers keep it.
     fn lifetime(deps: &Deps) -> u64;
+}
 
+/// What can be the value of a cookie.
+pub(super) trait Written: Sized {
     /// Reads what a browser sent.
     fn read(text: &str) -> Option<Self>;
 
@@ -24,19 +27,31 @@ pub(super) trait Kept: Sized {
     fn text(&self) -> Cow<'_, str>;
 }
 
-impl Kept for Secret<BrowserSession> {
-    const NAME: &'static str = "mcp_session";
-
-    fn lifetime(deps: &Deps) -> u64 {
-        deps.lifetimes.session
-    }
-
+impl<K: Kind> Written for Secret<K> {
     fn read(text: &str) -> Option<Self> {
         Self::parse(text)
     }
 
     fn text(&self) -> Cow<'_, str> {
         self.expose().into()
+    }
+}
+
+impl Written for UserCode {
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        self.expose().into()
+    }
+}
+
+impl Kept for Secret<BrowserSession> {
+    const NAME: &'static str = "mcp_session";
+
+    fn lifetime(deps: &Deps) -> u64 {
+        deps.lifetimes.session
     }
 }
 
@@ -46,14 +61,6 @@ impl Kept for Secret<UpstreamBrowser> {
     fn lifetime(_: &Deps) -> u64 {
         DEPARTURE_LIFETIME
     }
-
-    fn read(text: &str) -> Option<Self> {
-        Self::parse(text)
-    }
-
-    fn text(&self) -> Cow<'_, str> {
-        self.expose().into()
-    }
 }
 
 /// The code that stands in the address of the page, for the way to a provider and back: no store may hold it.
@@ -62,14 +69,6 @@ impl Kept for UserCode {
 
     fn lifetime(_: &Deps) -> u64 {
         DEPARTURE_LIFETIME
-    }
-
-    fn read(text: &str) -> Option<Self> {
-        Self::parse(text)
-    }
-
-    fn text(&self) -> Cow<'_, str> {
-        self.expose().into()
     }
 }
 

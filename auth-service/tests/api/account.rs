@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use serde_json::json;
 
-use crate::app::{Answer, CALLBACK, ISSUER, TestApp, encoded, form_request, logs};
+use crate::app::{Answer, CALLBACK, ISSUER, TIME, TestApp, encoded, form_request, logs};
 use crate::browser::{
     Browser, authorize, code_for, connected, exchange, forms_of, refresh, refreshed, request_of, text_of,
     verified,
@@ -314,4 +314,30 @@ async fn b_11_an_app_is_known_by_its_address_or_by_a_name_that_is_only_ever_text
     assert!(text.contains(&format!("{CLIENT} Allowed just now. Last used just now. https://")), "{text}");
     assert!(text.contains("<b>Bank</b> Allowed") && !page.body.contains("<b>"), "{}", page.body);
     assert_eq!(host.requests().len(), before, "nobody is asked for it");
+}
+
+#[tokio::test]
+async fn c_24_what_a_device_was_granted_is_shown_and_revoked_like_everything_else() {
+    let app = TestApp::new();
+    let grant = "urn:ietf:params:oauth:grant-type:device_code";
+    let metadata = json!({
+        "client_name": "Telly", "token_endpoint_auth_method": "none", "grant_types": [grant, "refresh_token"],
+    });
+    let client = app.register(&metadata.to_string()).await.json()["client_id"].as_str().unwrap().to_owned();
+    let form = [("client_id", client.as_str()), ("resource", TIME)];
+    let begun = app.post("/device_authorization", &form).await.json();
+    let address = format!("/device?user_code={}", begun["user_code"].as_str().unwrap());
+    let mut browser = Browser::new(&app);
+    let page = browser.sign_in(&address, "ada").await;
+    browser.press(&address, &page, "approve", &[]).await;
+    let code = begun["device_code"].as_str().unwrap();
+    let poll = [("grant_type", grant), ("device_code", code), ("client_id", &client)];
+    let tokens = app.token(&poll).await.json();
+    let member = |name: &str| tokens[name].as_str().unwrap().to_owned();
+    let page = browser.open("/account").await;
+    assert!(text_of(&page).contains("Telly Allowed just now"), "{}", page.body);
+    revoke(&mut browser, &page, &client).await;
+    assert_eq!(verified(&app, &member("access_token")).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(refresh(&app, &client, &member("refresh_token")).await.error(), "400 invalid_grant");
+    assert!(text_of(&browser.open("/account").await).contains(EMPTY));
 }

@@ -17,9 +17,8 @@ const HEADERS: [&str; 6] = [
 
 /// Compares a page with the one in `snapshots/`.
 fn assert_page(name: &str, page: &Answer) {
-    let headers: String =
-        HEADERS.iter().map(|header| format!("{header}: {}\n", page.header(header))).collect();
-    let shown = format!("{}\n{headers}\n{}", page.status, page.body);
+    let headers: Vec<_> = HEADERS.iter().map(|header| format!("{header}: {}", page.header(header))).collect();
+    let shown = format!("{}\n{}\n\n{}", page.status, headers.join("\n"), page.body);
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);

@@ -36,7 +36,9 @@ fn expect(name: &str, answer: &Answer) {
     let mut settings = insta::Settings::clone_current();
     settings.set_omit_expression(true);
     settings.set_prepend_module_to_snapshot(false);
-    RANDOM.iter().for_each(|(random, kind)| settings.add_filter(random, *kind));
+    for (random, kind) in RANDOM {
+        settings.add_filter(random, kind);
+    }
     settings.bind(|| assert_snapshot!(name, shown(answer)));
 }
 

@@ -77,16 +77,6 @@ impl Browser {
         }
     }
 
-    /// Signs in at an address that asks for it; gives the page that follows.
-    pub async fn sign_in(&mut self, url: &str, username: &str, password: &str) -> Page {
-        let Shown::Page(sign_in) = self.open(url).await else { panic!("no sign-in page at {url}") };
-        let typed = [("username", username), ("password", password)];
-        match self.press(&sign_in, "sign-in", &typed).await {
-            Shown::Page(page) => page,
-            Shown::Left(address) => panic!("signing in led away to {address}"),
-        }
-    }
-
     /// Signs in and approves at the authorization URL of a client; gives the address that the client gets back.
     pub async fn sign_in_and_approve(&mut self, url: &str, username: &str, password: &str) -> Url {
         let consent = self.sign_in(url, username, password).await;

@@ -17,7 +17,7 @@ use crate::domain::resource_servers::ResourceServers;
 use crate::flow::Lifetimes;
 use crate::identity::upstream::settings::{self, ProviderSettings};
 use crate::identity::users_file::{Accounts, UsersFileError};
-use crate::keys::Rotation;
+use crate::keys::{PrivateKey, Rotation};
 use crate::limits::{Rate, Rates};
 use crate::outbound::Roots;
 use crate::store::redis::RedisSettings;
@@ -43,7 +43,7 @@ pub struct Places {
     pub data_dir: PathBuf,
     /// `USERS_FILE` (`{DATA_DIR}/users.json`).
     pub users_file: PathBuf,
-    /// `SIGNING_ALGORITHM` (`ES256`, or `EdDSA`), `SIGNING_KEY_INTERVAL` (90 days), `SIGNING_KEY_LEAD` (10 minutes).
+    /// `SIGNING_ALGORITHM` (`ES256`, or `EdDSA`, `RS256`), `SIGNING_KEY_INTERVAL` (90 days), `SIGNING_KEY_LEAD` (10 minutes).
     pub rotation: Rotation,
 }
 
@@ -188,11 +188,15 @@ fn address<S: Strings>(reader: &mut Reader<'_, S>, name: &str, port: u16) -> Soc
 }
 
 fn rotation<S: Strings>(reader: &mut Reader<'_, S>) -> Rotation {
+    const SIGNS: &str = "ES256, EdDSA or RS256";
     let rotation = Rotation {
-        algorithm: reader.or("SIGNING_ALGORITHM", Algorithm::Es256, "ES256 or EdDSA"),
+        algorithm: reader.or("SIGNING_ALGORITHM", Algorithm::Es256, SIGNS),
         interval: reader.or("SIGNING_KEY_INTERVAL", 7_776_000, "a number of seconds"),
         lead: reader.or("SIGNING_KEY_LEAD", 600, "a number of seconds"),
     };
+    if !PrivateKey::ALGORITHMS.contains(&rotation.algorithm) {
+        reader.mistake("SIGNING_ALGORITHM", format!("expected {SIGNS}"));
+    }
     if !(0..=86_400).contains(&rotation.lead) {
         reader.mistake("SIGNING_KEY_LEAD", "expected 0 to 86400 seconds");
     }

@@ -1,7 +1,9 @@
 //! The signing keys, and the key of refresh tokens: generated here, kept with mode 0600.
 
 mod file;
+mod private_key;
 pub mod ring;
+mod rsa;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -9,7 +11,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gateway_core::jwks::{KeySet, KeySetError};
-use gateway_core::jwt::sign::{SigningKey, SigningKeyError};
 use gateway_core::jwt::{Algorithm, Claims};
 use gateway_core::time::UnixTime;
 use serde_json::{Value, json};
@@ -19,6 +20,9 @@ use crate::data_dir::{self, DataDirError};
 use crate::domain::refresh::RefreshKey;
 use file::{KeyFile, Version};
 use ring::{KeyRing, Member};
+
+pub use private_key::{PrivateKey, PrivateKeyError};
+pub use rsa::RsaKey;
 
 /// 256 random bits in base64url.
 const REFRESH_KEY: &str = "refresh-key";
@@ -41,12 +45,12 @@ pub enum KeysError {
     /// They cannot verify what they sign.
     #[error("the signing keys are not usable: {0}")]
     KeySet(#[from] KeySetError),
-    /// No random bytes for a new key.
+    /// No random bytes for the key of refresh tokens.
     #[error(transparent)]
     NoEntropy(#[from] NoEntropy),
     /// A new key could not be made.
     #[error("a signing key cannot be made: {0}")]
-    Signing(#[from] SigningKeyError),
+    Key(#[from] PrivateKeyError),
 }
 
 /// When a new signing key is made. In seconds.
@@ -79,7 +83,7 @@ struct Standing {
 /// The keys that are in use: they change only as a whole.
 #[derive(Debug)]
 pub struct InUse {
-    current: Arc<SigningKey>,
+    current: Arc<PrivateKey>,
     published: Vec<Value>,
     /// What verifies tokens: the published keys.
     pub keys: KeySet,
@@ -184,8 +188,8 @@ impl InUse {
     /// An access token with these claims.
     ///
     /// # Errors
-    /// See [`SigningKey::access_token`].
-    pub fn access_token(&self, claims: &Claims) -> Result<String, SigningKeyError> {
+    /// See [`PrivateKey::access_token`].
+    pub fn access_token(&self, claims: &Claims) -> Result<String, PrivateKeyError> {
         self.current.access_token(claims)
     }
 }
@@ -201,7 +205,7 @@ impl Rotation {
             return Ok(());
         }
         let signs_from = if all.newest().is_none() { now } else { now.plus(self.lead) };
-        all.add(generate(self.algorithm, rng)?, signs_from);
+        all.add(PrivateKey::generate(self.algorithm, rng)?, signs_from);
         all.prune(now);
         Ok(())
     }
@@ -229,10 +233,11 @@ pub fn order(
     (now, rng): (UnixTime, &dyn Rng),
 ) -> Result<Value, KeysError> {
     let file = KeyFile::in_dir(data_dir);
+    let new = || PrivateKey::generate(rotation.algorithm, rng);
     file.change(|all| {
         match order {
-            KeyOrder::Rotate => all.add(generate(rotation.algorithm, rng)?, now.plus(rotation.lead)),
-            KeyOrder::RotateAtOnce => all.add(generate(rotation.algorithm, rng)?, now),
+            KeyOrder::Rotate => all.add(new()?, now.plus(rotation.lead)),
+            KeyOrder::RotateAtOnce => all.add(new()?, now),
             KeyOrder::Withdraw(kid) => {
                 // A key that is not published any more must not come back because its successor goes.
                 all.prune(now);
@@ -241,7 +246,7 @@ pub fn order(
                     return Err(KeysError::NoSuchKey(kid.clone()));
                 }
                 if signed {
-                    all.add(generate(rotation.algorithm, rng)?, now);
+                    all.add(new()?, now);
                 }
             }
         }
@@ -267,14 +272,6 @@ pub fn list(data_dir: &Path, now: UnixTime) -> Result<Value, KeysError> {
         })
     };
     Ok(json!({ "keys": all.published(now).map(describe).collect::<Vec<_>>() }))
-}
-
-fn generate(algorithm: Algorithm, rng: &dyn Rng) -> Result<SigningKey, KeysError> {
-    // One draw in 2^32 is not a P-256 scalar; two in a row are a broken source.
-    match SigningKey::from_seed(algorithm, &rng.bits256()?) {
-        Ok(key) => Ok(key),
-        Err(_) => Ok(SigningKey::from_seed(algorithm, &rng.bits256()?)?),
-    }
 }
 
 /// Reads the key under which refresh tokens are derived, or generates and keeps it.

@@ -47,6 +47,8 @@ pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Resu
     let configuration = json!({
         "issuers": [{
             "issuer": origin,
+            // All that the auth service can be told to sign with: after a change, keys of two of them are in use.
+            "algorithms": ["ES256", "EdDSA", "RS256"],
             "jwks": { "cluster": "auth-service", "path": "/jwks.json" },
             "leeway_seconds": settings.token_leeway,
             "revocations": { "cluster": "auth-internal", "path": "/internal/revocations" },

@@ -1,4 +1,4 @@
-//! Randomness as a parameter.
+//! Randomness as a parameter. Where a library draws for itself and gives no say in it (TLS, RSA keys), the draw is the library's.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

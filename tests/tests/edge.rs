@@ -2,6 +2,7 @@
 
 use gateway_e2e::forge::Forge;
 use gateway_e2e::gateway::Gateway;
+use gateway_e2e::oauth::OAuthClient;
 use gateway_e2e::raw::{self, Answer};
 use gateway_e2e::upstream::Recorder;
 
@@ -240,4 +241,21 @@ async fn g_17_no_log_holds_a_token_a_query_or_a_claimed_identity() {
     for secret in ["canary", signature] {
         assert!(!logs.contains(secret), "{secret} in {logs}");
     }
+}
+
+#[tokio::test]
+async fn the_edge_takes_what_the_auth_service_signs_with_rsa() {
+    let recorder = Recorder::start().await;
+    let gateway =
+        Gateway::builder().upstream(recorder.address()).with("SIGNING_ALGORITHM", "RS256").start().await;
+    let tokens = OAuthClient::register(&gateway).await.tokens("time").await;
+    let token = tokens["access_token"].as_str().unwrap();
+    let jwks: serde_json::Value =
+        reqwest::get(gateway.url("/jwks.json")).await.unwrap().json().await.unwrap();
+    assert_eq!((&jwks["keys"][0]["alg"], &jwks["keys"][0]["kty"]), (&"RS256".into(), &"RSA".into()));
+    assert_eq!(with_token(&gateway, token).await.status, 200);
+    let (signing_input, signature) = token.rsplit_once('.').unwrap();
+    let altered: String = signature.chars().rev().collect();
+    assert_eq!(with_token(&gateway, &format!("{signing_input}.{altered}")).await.status, 401);
+    gateway.stop().await;
 }

@@ -123,6 +123,7 @@ fn lifetimes_have_bounds_and_two_ports_are_two() {
             ("SESSION_LIFETIME", "0"),
             ("SIGNING_KEY_INTERVAL", "3599"),
             ("SIGNING_KEY_LEAD", "86401"),
+            ("SIGNING_ALGORITHM", "ES384"),
             ("AUTH_BIND", "127.0.0.1:9"),
             ("AUTH_INTERNAL_BIND", "127.0.0.1:9"),
         ]
@@ -135,6 +136,7 @@ fn lifetimes_have_bounds_and_two_ports_are_two() {
         "SESSION_LIFETIME: expected 1 to",
         "SIGNING_KEY_INTERVAL: expected 0 (never), or at least",
         "SIGNING_KEY_LEAD: expected 0 to 86400",
+        "SIGNING_ALGORITHM: expected ES256, EdDSA or RS256",
         "AUTH_INTERNAL_BIND: expected an address other than AUTH_BIND",
     ] {
         assert!(mistakes.contains(line), "{line}: {mistakes}");

@@ -1,10 +1,10 @@
 //! How a flow can fail.
 
-use gateway_core::jwt::sign::SigningKeyError;
 use service_kit::random::NoEntropy;
 
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::identity::IdentityError;
+use crate::keys::PrivateKeyError;
 use crate::store::StoreError;
 
 /// Why a flow did not end in what was asked for.
@@ -32,7 +32,7 @@ pub enum Cause {
     NoEntropy(#[from] NoEntropy),
     /// The signing key.
     #[error(transparent)]
-    Signing(#[from] SigningKeyError),
+    Signing(#[from] PrivateKeyError),
 }
 
 impl FlowError {
@@ -61,8 +61,8 @@ impl From<NoEntropy> for FlowError {
     }
 }
 
-impl From<SigningKeyError> for FlowError {
-    fn from(error: SigningKeyError) -> Self {
+impl From<PrivateKeyError> for FlowError {
+    fn from(error: PrivateKeyError) -> Self {
         Self::Internal(error.into())
     }
 }

@@ -6,23 +6,24 @@
 use std::sync::Arc;
 
 use gateway_core::jwt::Algorithm;
-use gateway_core::jwt::sign::SigningKey;
 use gateway_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+
+use super::private_key::PrivateKey;
 
 /// How long a key stays published after its successor began to sign, in seconds: the longest life of an access token that
 /// can be configured, and what clocks may differ.
 pub const RETENTION: u64 = 3600 + 120;
 
-/// The member of a stored key that says when it begins to sign; the rest is a private JWK.
+/// The member of a stored key that says when it begins to sign; the rest is the key.
 const SIGNS_FROM: &str = "signs_from";
 
 /// One signing key.
 #[derive(Debug, Clone)]
 pub struct Member {
     /// The key.
-    pub key: Arc<SigningKey>,
+    pub key: Arc<PrivateKey>,
     /// When it begins to sign.
     pub signs_from: UnixTime,
 }
@@ -50,13 +51,12 @@ impl KeyRing {
     pub fn parse(document: &[u8]) -> Result<Self, NotAKeyRing> {
         let stored: Stored = serde_json::from_slice(document).map_err(|_| NotAKeyRing)?;
         let mut ring = Self::default();
-        for mut jwk in stored.keys {
-            let signs_from = match jwk.remove(SIGNS_FROM) {
+        for mut key in stored.keys {
+            let signs_from = match key.remove(SIGNS_FROM) {
                 Some(time) => time.as_u64().ok_or(NotAKeyRing)?,
                 None => 0,
             };
-            let key =
-                SigningKey::from_private_jwk(&Value::Object(jwk).to_string()).map_err(|_| NotAKeyRing)?;
+            let key = PrivateKey::restore(key).map_err(|_| NotAKeyRing)?;
             ring.add(key, UnixTime::from_secs(signs_from));
         }
         Ok(ring)
@@ -68,17 +68,16 @@ impl KeyRing {
     /// [`NotAKeyRing`] when a key cannot be written.
     pub fn to_json(&self) -> Result<Vec<u8>, NotAKeyRing> {
         let write = |member: &Member| {
-            let mut jwk: Map<String, Value> =
-                serde_json::from_str(&member.key.to_private_jwk()).map_err(|_| NotAKeyRing)?;
-            jwk.insert(SIGNS_FROM.to_owned(), json!(member.signs_from.as_secs()));
-            Ok(jwk)
+            let mut key = member.key.record().map_err(|_| NotAKeyRing)?;
+            key.insert(SIGNS_FROM.to_owned(), json!(member.signs_from.as_secs()));
+            Ok(key)
         };
         let keys = self.0.iter().map(write).collect::<Result<_, _>>()?;
         serde_json::to_vec_pretty(&Stored { keys }).map_err(|_| NotAKeyRing)
     }
 
     /// Adds a key that signs from then on.
-    pub fn add(&mut self, key: SigningKey, signs_from: UnixTime) {
+    pub fn add(&mut self, key: PrivateKey, signs_from: UnixTime) {
         self.0.push(Member { key: Arc::new(key), signs_from });
         self.0.sort_by_key(|member| member.signs_from);
     }
@@ -128,10 +127,12 @@ impl KeyRing {
 
 #[cfg(test)]
 mod tests {
+    use gateway_core::jwt::sign::SigningKey;
+
     use super::*;
 
-    fn key(seed: u8) -> SigningKey {
-        SigningKey::from_seed(Algorithm::Es256, &[seed; 32]).unwrap()
+    fn key(seed: u8) -> PrivateKey {
+        PrivateKey::Seeded(SigningKey::from_seed(Algorithm::Es256, &[seed; 32]).unwrap())
     }
 
     fn at(seconds: u64) -> UnixTime {
@@ -197,7 +198,7 @@ mod tests {
         let again = KeyRing::parse(&ring.to_json().unwrap()).unwrap();
         assert_eq!(kids(again.0.iter()), kids_of_three);
         assert_eq!(again.newest().unwrap().signs_from, at(20_000));
-        let jwk: Value = serde_json::from_str(&key(1).to_private_jwk()).unwrap();
+        let jwk = key(1).record().unwrap();
         let old = KeyRing::parse(json!({ "keys": [jwk] }).to_string().as_bytes()).unwrap();
         assert_eq!(old.current(at(0)).unwrap().signs_from, at(0));
         for wrong in ["{}", r#"{"keys":[{}]}"#, r#"{"keys":[{"signs_from":"x"}]}"#, "[]"] {

@@ -49,17 +49,19 @@ fn e_10_after_its_interval_a_key_is_followed_by_one_that_was_published_first_on_
 
 #[test]
 fn e_10_another_algorithm_signs_after_its_key_was_published_and_the_old_key_stays() {
-    let home = tempfile::tempdir().unwrap();
-    let old = open(home.path(), ES256, NOW).unwrap();
-    let eddsa = Rotation { algorithm: Algorithm::EdDsa, ..ES256 };
-    let new = open(home.path(), eddsa, NOW).unwrap();
-    assert_eq!((new.in_use().kid(), published(&new)), (old.in_use().kid(), 2));
-    // The replica that still runs with the old setting takes the new key in, and makes no other.
-    assert!(old.look(NOW.plus(1), &SystemRng).unwrap());
-    for keys in [&old, &new] {
-        keys.look(NOW.plus(600), &SystemRng).unwrap();
-        assert_eq!(keys.in_use().current.algorithm(), Algorithm::EdDsa);
-        assert_eq!(published(keys), 2);
+    for algorithm in [Algorithm::EdDsa, Algorithm::Rs256] {
+        let home = tempfile::tempdir().unwrap();
+        let old = open(home.path(), ES256, NOW).unwrap();
+        let new = open(home.path(), Rotation { algorithm, ..ES256 }, NOW).unwrap();
+        assert_eq!((new.in_use().kid(), published(&new)), (old.in_use().kid(), 2));
+        // The replica that still runs with the old setting takes the new key in, and makes no other.
+        assert!(old.look(NOW.plus(1), &SystemRng).unwrap());
+        for keys in [&old, &new] {
+            keys.look(NOW.plus(600), &SystemRng).unwrap();
+            assert_eq!(keys.in_use().current.algorithm(), algorithm);
+            assert_eq!(published(keys), 2);
+        }
+        assert_eq!(old.in_use().jwks(), new.in_use().jwks());
     }
 }
 

@@ -26,8 +26,8 @@ pub enum SigningKeyError {
     /// The random bytes are not a valid P-256 scalar (one in 2^32 draws): draw again.
     #[error("unsuitable random bytes")]
     Seed,
-    /// Our auth service signs with `ES256` or `EdDSA`.
-    #[error("keys for this algorithm cannot be made here; use ES256 or EdDSA")]
+    /// Only keys for `ES256` and `EdDSA` come from a seed.
+    #[error("keys for this algorithm cannot be made from a seed; use ES256 or EdDSA")]
     Algorithm,
     /// The text is not a private JWK of a supported algorithm.
     #[error("not a private JWK of type EC P-256 or OKP Ed25519")]
@@ -123,23 +123,49 @@ impl SigningKey {
     /// # Errors
     /// [`SigningKeyError::Claims`].
     pub fn access_token(&self, claims: &Claims) -> Result<String, SigningKeyError> {
-        let header = json!({ "alg": self.algorithm().name(), "typ": "at+jwt", "kid": self.kid });
-        let claims = serde_json::to_vec(claims).map_err(|_| SigningKeyError::Claims)?;
-        Ok(self.jws(&header, &claims))
+        access_token(claims, self.algorithm(), &self.kid, |message| Ok(self.sign(message)))
     }
 
     /// A compact JWS with any header and payload: what attack tests sign.
     #[must_use]
     pub fn jws(&self, header: &Value, payload: &[u8]) -> String {
-        let header = Base64UrlUnpadded::encode_string(header.to_string().as_bytes());
-        let payload = Base64UrlUnpadded::encode_string(payload);
-        let signing_input = format!("{header}.{payload}");
-        let signature = match &self.secret {
-            Secret::Es256(key) => Es256.sign(key, signing_input.as_bytes()).as_bytes().into_owned(),
-            Secret::EdDsa(key) => Ed25519.sign(key, signing_input.as_bytes()).as_bytes().into_owned(),
-        };
-        format!("{signing_input}.{}", Base64UrlUnpadded::encode_string(&signature))
+        let signing_input = signing_input(header, payload);
+        with_signature(&signing_input, &self.sign(signing_input.as_bytes()))
     }
+
+    fn sign(&self, message: &[u8]) -> Vec<u8> {
+        match &self.secret {
+            Secret::Es256(key) => Es256.sign(key, message).as_bytes().into_owned(),
+            Secret::EdDsa(key) => Ed25519.sign(key, message).as_bytes().into_owned(),
+        }
+    }
+}
+
+/// An access token (RFC 9068) with these claims, for keys that another library holds: `sign` gives the signature of a message
+/// in the form of RFC 7518 §3.
+///
+/// # Errors
+/// [`SigningKeyError::Claims`], and those of `sign`.
+pub fn access_token<E: From<SigningKeyError>>(
+    claims: &Claims,
+    algorithm: Algorithm,
+    kid: &str,
+    sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
+) -> Result<String, E> {
+    let header = json!({ "alg": algorithm.name(), "typ": "at+jwt", "kid": kid });
+    let claims = serde_json::to_vec(claims).map_err(|_| SigningKeyError::Claims)?;
+    let signing_input = signing_input(&header, &claims);
+    let signature = sign(signing_input.as_bytes())?;
+    Ok(with_signature(&signing_input, &signature))
+}
+
+fn signing_input(header: &Value, payload: &[u8]) -> String {
+    let [header, payload] = [header.to_string().as_bytes(), payload].map(Base64UrlUnpadded::encode_string);
+    format!("{header}.{payload}")
+}
+
+fn with_signature(signing_input: &str, signature: &[u8]) -> String {
+    format!("{signing_input}.{}", Base64UrlUnpadded::encode_string(signature))
 }
 
 impl std::fmt::Debug for SigningKey {

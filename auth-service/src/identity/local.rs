@@ -119,14 +119,13 @@ impl LocalUsers {
     }
 
     /// See [`super::Identities::user`].
-    pub(super) async fn user(&self, subject: &Subject) -> Result<Option<User>, IdentityError> {
+    pub(super) fn user(&self, subject: &Subject) -> Result<Option<User>, IdentityError> {
         if subject.id_within(PROVIDER).is_none() {
             return Ok(None);
         }
-        // Somebody who was a local user is not gone because the file is not there yet.
-        let file = Arc::clone(&self.file);
-        let read = tokio::task::spawn_blocking(move || file.present()).await;
-        let accounts = read.map_err(|error| IdentityError::Password(error.to_string()))??;
+        // Somebody who was a local user is not gone because the file is not there yet. It is asked for with every token:
+        // unless it has changed, that is one `stat`, which is done sooner than another thread is woken.
+        let accounts = self.file.present()?;
         Ok(accounts.with_subject(subject).map(|account| account.user.clone()))
     }
 

@@ -211,7 +211,9 @@ pub(super) fn purge(change: &Change, now: UnixTime, limit: usize) -> Result<usiz
             Ok((number, bytes.to_vec()))
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
-    change.is_dirty.set(!expired.is_empty());
+    if !expired.is_empty() {
+        change.is_dirty.set(true);
+    }
     for (number, key) in &expired {
         let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.number() == *number) else { continue };
         let mut table = change.inner.open_table(kind.table()).map_err(unavailable)?;

@@ -175,6 +175,9 @@ pub(super) fn write<T: Recorded>(
     let replaced =
         replaced.map(|bytes| split(bytes.value()).map(|(expires_at, _)| expires_at)).transpose()?;
     drop(table);
+    if replaced == Some(stored.expires_at) {
+        return Ok(());
+    }
     let mut expiry = change.inner.open_table(EXPIRY).map_err(unavailable)?;
     if let Some(expires_at) = replaced {
         expiry.remove((expires_at.as_secs(), kind.number(), key)).map_err(unavailable)?;

@@ -98,8 +98,13 @@ soak target: (setup-tests)
 setup-tests:
     @tools/setup.sh tests
 
-# Measure beside what Envoy brings itself: `just bench edge` (docs/benchmarks.md); wants two idle cores and some minutes
-bench target *parts: setup wasm
+[private]
+setup-bench:
+    @tools/setup.sh bench
+
+# Measure: `just bench edge` beside what Envoy brings itself, `just bench auth` beside another authorization server
+# (docs/benchmarks.md); wants two idle cores and some minutes
+bench target *parts: (setup-bench) wasm
     @cargo build --quiet --locked --release --package auth-service --package gateway-bench
     @target/release/gateway-bench {{ target }} {{ parts }}
 

@@ -4,6 +4,7 @@
 #
 #   tools/setup.sh          what `just run` needs: the wasm target, Envoy, the MCP servers
 #   tools/setup.sh tests    and what `just test` drives: clients, a browser, identity providers, Redis
+#   tools/setup.sh bench    and what `just bench auth` measures ours beside: another authorization server, Redis
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .tools/bin
@@ -129,5 +130,10 @@ if [ "${1:-}" = tests ]; then
   client_packages providers tests/clients/providers
   # With a Node.js of its own: it needs 22.
   node_packages conformance tests/clients/conformance
+  redis
+fi
+if [ "${1:-}" = bench ]; then
+  node_packages oidc-provider bench/peer
+  ln -sfn "$tools/oidc-provider/node_modules" bench/peer/node_modules
   redis
 fi

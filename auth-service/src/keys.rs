@@ -1,5 +1,6 @@
 //! The signing keys, and the key of refresh tokens: generated here, kept with mode 0600.
 
+mod ec;
 mod file;
 mod private_key;
 pub mod ring;
@@ -21,6 +22,7 @@ use crate::domain::refresh::RefreshKey;
 use file::{KeyFile, Version};
 use ring::{KeyRing, Member};
 
+pub use ec::EcKey;
 pub use private_key::{PrivateKey, PrivateKeyError};
 pub use rsa::RsaKey;
 

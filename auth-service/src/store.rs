@@ -36,7 +36,7 @@ pub use live::Live;
 pub use revocations::{Batch, Cursor, RevocationStore};
 
 /// Why the store could not answer. Whoever asked must refuse, not guess.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{kind}: {cause}")]
 pub struct StoreError {
     kind: StoreErrorKind,

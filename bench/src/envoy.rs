@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::load::Client;
+use crate::process::resident_kib;
 use crate::{Failure, pin};
 
 /// How long Envoy may take until it listens: it compiles the filter first.
@@ -74,9 +75,7 @@ impl Envoy {
 
     /// Resident memory in KiB.
     pub(crate) fn resident_kib(&self) -> Result<u32, Failure> {
-        let status = fs::read_to_string(self.proc().join("status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        Ok(line.and_then(|line| line.split_whitespace().next()).ok_or("no VmRSS")?.parse()?)
+        resident_kib(self.child.id())
     }
 
     /// Memory of its WebAssembly VMs in KiB: what is in use at the beginning of each of V8's huge reservations.

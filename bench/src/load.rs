@@ -51,12 +51,18 @@ impl Client {
         status(answer).ok_or_else(|| "not an HTTP answer".into())
     }
 
-    fn expect_ok(&mut self) -> Result<(), Failure> {
+    /// The same, and gives all of the answer.
+    pub(crate) fn answer(&mut self, request: &[u8]) -> Result<Answer, Failure> {
+        self.stream.write_all(request)?;
+        self.receive().map(Answer::of)
+    }
+
+    fn expect(&mut self, expected: u16) -> Result<&[u8], Failure> {
         let answer = self.receive()?;
-        if status(answer) == Some(200) {
-            Ok(())
+        if status(answer) == Some(expected) {
+            Ok(answer)
         } else {
-            Err(format!("expected 200, got: {}", String::from_utf8_lossy(answer)).into())
+            Err(format!("expected {expected}, got: {}", String::from_utf8_lossy(answer)).into())
         }
     }
 
@@ -83,6 +89,40 @@ impl Client {
     }
 }
 
+/// An answer as text.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn of(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        Self { head: head.to_owned(), body: body.to_owned() }
+    }
+
+    /// The values of a header, whatever the case of its name.
+    pub(crate) fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.head.lines().filter_map(move |line| value_of(line, name))
+    }
+
+    /// The first of them.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers(name).next()
+    }
+
+    pub(crate) fn body(&self) -> &str {
+        &self.body
+    }
+}
+
+fn value_of<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let (its_name, value) = line.split_once(':')?;
+    its_name.eq_ignore_ascii_case(name).then(|| value.trim())
+}
+
 fn status(answer: &[u8]) -> Option<u16> {
     std::str::from_utf8(answer.strip_prefix(b"HTTP/1.1 ")?.get(..3)?).ok()?.parse().ok()
 }
@@ -91,7 +131,7 @@ fn status(answer: &[u8]) -> Option<u16> {
 fn length(answer: &[u8]) -> Option<usize> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = std::str::from_utf8(answer.get(..end)?).ok()?;
-    let body = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let body = head.lines().find_map(|line| value_of(line, "content-length"));
     let body: usize = body.map_or(Some(0), |digits| digits.parse().ok())?;
     end.checked_add(4)?.checked_add(body)
 }
@@ -109,8 +149,31 @@ impl Load {
     /// Sends `requests` until there are no more or `limit` is over; the first answer that is not 200 ends it.
     pub(crate) fn run<'a>(
         &mut self,
+        requests: impl Iterator<Item = &'a [u8]>,
+        limit: Duration,
+    ) -> Result<Round, Failure> {
+        self.serve(requests, limit, 200, |_| {})
+    }
+
+    /// Sends each of `requests`; gives their answers, in the same order. The first one that is not `expected` ends it.
+    pub(crate) fn answers(
+        &mut self,
+        requests: &[Vec<u8>],
+        expected: u16,
+    ) -> Result<(Round, Vec<Answer>), Failure> {
+        let mut answers = Vec::with_capacity(requests.len());
+        let requests = requests.iter().map(Vec::as_slice);
+        let round = self.serve(requests, Duration::MAX, expected, |answer| answers.push(answer.to_vec()))?;
+        Ok((round, answers.iter().map(|answer| Answer::of(answer)).collect()))
+    }
+
+    /// Connections are served in turn, so the answers come in the order of the requests.
+    fn serve<'a>(
+        &mut self,
         mut requests: impl Iterator<Item = &'a [u8]>,
         limit: Duration,
+        expected: u16,
+        mut take: impl FnMut(&[u8]),
     ) -> Result<Round, Failure> {
         let start = Instant::now();
         let mut answers: u32 = 0;
@@ -122,7 +185,7 @@ impl Load {
         while !waiting.is_empty() {
             let mut next = Vec::with_capacity(waiting.len());
             for client in waiting {
-                client.expect_ok()?;
+                take(client.expect(expected)?);
                 answers = answers.saturating_add(1);
                 if start.elapsed() < limit
                     && let Some(request) = requests.next()
@@ -143,7 +206,7 @@ pub(crate) fn latencies(address: SocketAddr, request: &[u8], count: usize) -> Re
     let mut one = || -> Result<f64, Failure> {
         let start = Instant::now();
         client.stream.write_all(request)?;
-        client.expect_ok()?;
+        client.expect(200)?;
         Ok(start.elapsed().as_secs_f64() * 1e6)
     };
     (0..count).map(|_| one()).collect()

@@ -119,15 +119,14 @@ impl LocalUsers {
     }
 
     /// See [`super::Identities::user`].
-    pub(super) async fn user(&self, subject: &Subject) -> Result<Option<User>, IdentityError> {
+    pub(super) fn user(&self, subject: &Subject) -> Result<Option<User>, IdentityError> {
         let is_client = subject.id_within(Subject::CLIENT).is_some();
         if !is_client && subject.id_within(PROVIDER).is_none() {
             return Ok(None);
         }
-        // Somebody who was a local user is not gone because the file is not there yet.
-        let file = Arc::clone(&self.file);
-        let read = tokio::task::spawn_blocking(move || file.present()).await;
-        let accounts = read.map_err(|error| IdentityError::Password(error.to_string()))??;
+        // Somebody who was a local user is not gone because the file is not there yet. It is asked for with every token:
+        // unless it has changed, that is one `stat`, which is done sooner than another thread is woken.
+        let accounts = self.file.present()?;
         Ok(if is_client {
             accounts.client(subject)
         } else {

@@ -55,7 +55,7 @@ impl<S: UpstreamStore + std::fmt::Debug + ?Sized> Identities for People<S> {
 
     async fn user(&self, subject: &Subject) -> Result<Option<User>, IdentityError> {
         if self.providers.of(subject).is_none() {
-            return self.local.user(subject).await;
+            return self.local.user(subject);
         }
         let now = UnixTime::from_secs(self.clock.now());
         match self.store.person(subject, now).await? {

@@ -5,13 +5,16 @@ use gateway_core::jwt::{Algorithm, Claims};
 use serde_json::{Map, Value};
 use service_kit::random::{NoEntropy, Rng};
 
+use super::ec::EcKey;
 use super::rsa::RsaKey;
 
 /// A private key with its algorithm and its `kid`: the RFC 7638 thumbprint of its public half.
 #[derive(Debug)]
 pub enum PrivateKey {
-    /// One for `ES256` or `EdDSA`: 256 random bits, from our own source.
+    /// One for `EdDSA`: 256 random bits, from our own source.
     Seeded(SigningKey),
+    /// One for `ES256`, made in the same way.
+    Ec(EcKey),
     /// One for `RS256`.
     Rsa(RsaKey),
 }
@@ -25,6 +28,9 @@ pub enum PrivateKeyError {
     /// The key does not do what it should.
     #[error(transparent)]
     Seeded(#[from] SigningKeyError),
+    /// The library for P-256 does not say why it refuses.
+    #[error("the P-256 key cannot be read or used")]
+    Ec,
     /// The library for RSA does not say why it refuses.
     #[error("the RSA key cannot be made, read or used")]
     Rsa,
@@ -50,10 +56,14 @@ impl PrivateKey {
             return Ok(Self::Rsa(RsaKey::generate()?));
         }
         // One draw in 2^32 is not a P-256 scalar; two in a row are a broken source.
-        Ok(Self::Seeded(match SigningKey::from_seed(algorithm, &rng.bits256()?) {
+        Self::seeded(match SigningKey::from_seed(algorithm, &rng.bits256()?) {
             Err(SigningKeyError::Seed) => SigningKey::from_seed(algorithm, &rng.bits256()?)?,
             made => made?,
-        }))
+        })
+    }
+
+    fn seeded(key: SigningKey) -> Result<Self, PrivateKeyError> {
+        Ok(if key.algorithm() == Algorithm::Es256 { Self::Ec(EcKey::new(key)?) } else { Self::Seeded(key) })
     }
 
     /// The key as it is written: a private JWK (RFC 7517), or what [`RsaKey::record`] makes. For the key file and nothing else.
@@ -62,8 +72,8 @@ impl PrivateKey {
     /// [`PrivateKeyError`].
     pub fn record(&self) -> Result<Map<String, Value>, PrivateKeyError> {
         match self {
-            Self::Seeded(key) => serde_json::from_str(&key.to_private_jwk())
-                .map_err(|_| SigningKeyError::NotAPrivateJwk.into()),
+            Self::Seeded(key) => jwk_of(key),
+            Self::Ec(key) => jwk_of(key.key()),
             Self::Rsa(key) => key.record(),
         }
     }
@@ -75,7 +85,7 @@ impl PrivateKey {
     pub fn restore(record: Map<String, Value>) -> Result<Self, PrivateKeyError> {
         match RsaKey::restore(&record)? {
             Some(key) => Ok(Self::Rsa(key)),
-            None => Ok(Self::Seeded(SigningKey::from_private_jwk(&Value::Object(record).to_string())?)),
+            None => Self::seeded(SigningKey::from_private_jwk(&Value::Object(record).to_string())?),
         }
     }
 
@@ -84,6 +94,7 @@ impl PrivateKey {
     pub fn public_jwk(&self) -> Value {
         match self {
             Self::Seeded(key) => key.public_jwk(),
+            Self::Ec(key) => key.key().public_jwk(),
             Self::Rsa(key) => key.public_jwk(),
         }
     }
@@ -93,6 +104,7 @@ impl PrivateKey {
     pub fn kid(&self) -> &str {
         match self {
             Self::Seeded(key) => key.kid(),
+            Self::Ec(key) => key.key().kid(),
             Self::Rsa(key) => key.kid(),
         }
     }
@@ -102,6 +114,7 @@ impl PrivateKey {
     pub const fn algorithm(&self) -> Algorithm {
         match self {
             Self::Seeded(key) => key.algorithm(),
+            Self::Ec(_) => Algorithm::Es256,
             Self::Rsa(_) => Algorithm::Rs256,
         }
     }
@@ -113,7 +126,12 @@ impl PrivateKey {
     pub fn access_token(&self, claims: &Claims) -> Result<String, PrivateKeyError> {
         match self {
             Self::Seeded(key) => Ok(key.access_token(claims)?),
+            Self::Ec(key) => key.access_token(claims),
             Self::Rsa(key) => key.access_token(claims),
         }
     }
+}
+
+fn jwk_of(key: &SigningKey) -> Result<Map<String, Value>, PrivateKeyError> {
+    serde_json::from_str(&key.to_private_jwk()).map_err(|_| SigningKeyError::NotAPrivateJwk.into())
 }

@@ -1,7 +1,7 @@
 //! The embedded store: one redb file, one process, nothing to install.
 //!
-//! Every verb is one transaction on a blocking thread; a commit is on disk before the verb returns, so `kill -9` loses
-//! nothing that a client was told.
+//! Every verb that changes something is done within one transaction (see `writer`), and is on disk before it returns, so
+//! `kill -9` loses nothing that a client was told.
 
 mod assertions;
 mod authorizations;
@@ -17,6 +17,7 @@ mod sequence;
 mod sessions;
 mod table;
 mod upstream;
+mod writer;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -30,6 +31,7 @@ use service_kit::random::Rng;
 
 use super::{Live, Store, StoreError, StoreErrorKind};
 use table::{Change, Kind};
+use writer::Writer;
 
 /// Bytes of the file that are kept in memory.
 const CACHE: usize = 16 * 1024 * 1024;
@@ -42,6 +44,7 @@ const BITE: usize = 1000;
 pub struct EmbeddedStore {
     database: Arc<Database>,
     live: Arc<Live>,
+    writer: Writer,
 }
 
 impl EmbeddedStore {
@@ -68,10 +71,18 @@ impl EmbeddedStore {
         })?;
         prepare(&database, u64::from_be_bytes(epoch))?;
         let known = revocations::everything(&database.begin_read().map_err(unavailable)?)?;
-        Ok(Self { database: Arc::new(database), live: Arc::new(Live::new(&known)) })
+        let (database, live) = (Arc::new(database), Arc::new(Live::new(&known)));
+        let writer = Writer::new(Arc::clone(&database), Arc::clone(&live));
+        Ok(Self { database, live, writer })
     }
 
-    /// One read on a blocking thread.
+    /// Looks up records by their keys, here and now: they are in memory, ours or the system's, and the way to another thread
+    /// and back would take longer than the look.
+    fn look<T>(&self, work: impl FnOnce(&ReadTransaction) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        work(&self.database.begin_read().map_err(unavailable)?)
+    }
+
+    /// One read of many records, on a blocking thread.
     async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -81,22 +92,13 @@ impl EmbeddedStore {
         blocking(move || work(&database.begin_read().map_err(unavailable)?)).await
     }
 
-    /// One transaction on a blocking thread: durable when `work` succeeds, as if it never was when it fails.
+    /// One verb that changes something; see [`Writer::write`].
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Change) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(&Change) -> Result<T, StoreError> + Send + 'static,
     {
-        let store = self.clone();
-        blocking(move || store.write_now(work)).await
-    }
-
-    fn write_now<T>(&self, work: impl FnOnce(&Change) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let change = Change::begin(&self.database)?;
-        let result = work(&change)?;
-        let revoked = change.finish()?;
-        self.live.publish(&revoked);
-        Ok(result)
+        self.writer.write(work).await
     }
 }
 

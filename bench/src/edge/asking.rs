@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::rounds::in_turn;
 use super::{Bench, get};
-use crate::auth::AuthService;
+use crate::auth_service::AuthService;
 use crate::bootstrap::{self, Listener, ext_authz, ours};
 use crate::envoy::{Envoy, free_address};
 use crate::report::{figure, say, skipped};

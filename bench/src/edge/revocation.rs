@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Bench, get};
-use crate::auth::AuthService;
+use crate::auth_service::AuthService;
 use crate::bootstrap::{self, Listener, ours_following};
 use crate::envoy::{Envoy, free_address};
 use crate::load::Client;

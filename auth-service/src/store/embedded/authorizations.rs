@@ -52,6 +52,7 @@ impl AuthorizationStore for EmbeddedStore {
         let (code, grant) = (*code, grant.clone());
         self.write(move |change| {
             let expires_at = lifetime.expires_at;
+            let grant = grant.clone();
             let value = StoredCode { grant, expires_at, spent: false, issued: Trail::default() };
             let stored = Stored { value: &value, expires_at: lifetime.forgotten_at };
             table::write(change, Kind::Code, code.as_bytes(), &stored)
@@ -60,13 +61,11 @@ impl AuthorizationStore for EmbeddedStore {
     }
 
     async fn code(&self, code: &Digest, now: UnixTime) -> Result<Option<CodeGrant>, StoreError> {
-        let code = *code;
-        self.read(move |transaction| {
+        self.look(|transaction| {
             let stored = table::read::<StoredCode>(transaction, Kind::Code, code.as_bytes())?;
             let known = stored.and_then(|stored| stored.live(now));
             Ok(known.filter(|code| code.spent || now < code.expires_at).map(|code| code.grant))
         })
-        .await
     }
 
     async fn redeem_code(

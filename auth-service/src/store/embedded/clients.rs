@@ -17,12 +17,10 @@ impl ClientStore for EmbeddedStore {
     }
 
     async fn client(&self, id: &ClientId, now: UnixTime) -> Result<Option<Client>, StoreError> {
-        let id = id.clone();
-        self.read(move |transaction| {
+        self.look(|transaction| {
             let stored = table::read::<Client>(transaction, Kind::Client, id.as_str().as_bytes())?;
             Ok(stored.and_then(|stored| stored.live(now)))
         })
-        .await
     }
 
     async fn extend_client(

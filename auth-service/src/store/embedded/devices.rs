@@ -34,7 +34,7 @@ impl DeviceStore for EmbeddedStore {
             let client = request.client.clone();
             let waiting = StoredDevice { client, expires_at, pace: Pace::default(), granted: None };
             write(change, &device, &waiting, lifetime.forgotten_at)?;
-            let value = StoredUserCode { request, device };
+            let value = StoredUserCode { request: request.clone(), device };
             table::write(change, Kind::UserCode, key, &Stored { value: &value, expires_at })?;
             Ok(true)
         })
@@ -46,12 +46,10 @@ impl DeviceStore for EmbeddedStore {
         user_code: &Digest,
         now: UnixTime,
     ) -> Result<Option<DeviceRequest>, StoreError> {
-        let user_code = *user_code;
-        self.read(move |transaction| {
+        self.look(|transaction| {
             let stored = table::read::<StoredUserCode>(transaction, Kind::UserCode, user_code.as_bytes())?;
             Ok(stored.and_then(|stored| stored.live(now)).map(|known| known.request))
         })
-        .await
     }
 
     async fn answer_device(
@@ -61,7 +59,7 @@ impl DeviceStore for EmbeddedStore {
         now: UnixTime,
     ) -> Result<bool, StoreError> {
         let (user_code, grant) = (*user_code, grant.cloned());
-        self.write(move |change| answer(change, &user_code, grant, now)).await
+        self.write(move |change| answer(change, &user_code, grant.clone(), now)).await
     }
 
     async fn poll_device(

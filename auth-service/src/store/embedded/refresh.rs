@@ -30,11 +30,10 @@ impl RefreshStore for EmbeddedStore {
     }
 
     async fn family(&self, family: FamilyId, now: UnixTime) -> Result<Option<Access>, StoreError> {
-        self.read(move |transaction| {
+        self.look(|transaction| {
             let stored = table::read::<Family>(transaction, Kind::Family, family.as_bytes())?;
             Ok(stored.and_then(|stored| stored.live(now)).map(|family| family.access))
         })
-        .await
     }
 
     async fn live_refresh(
@@ -43,16 +42,14 @@ impl RefreshStore for EmbeddedStore {
         presented: &Digest,
         now: UnixTime,
     ) -> Result<Option<LiveRefresh>, StoreError> {
-        let presented = *presented;
-        self.read(move |transaction| {
+        self.look(|transaction| {
             let Some(stored) = table::read::<Family>(transaction, Kind::Family, family.as_bytes())? else {
                 return Ok(None);
             };
             let expires_at = stored.expires_at;
-            let live = stored.live(now).filter(|family| family.current == Some(presented));
+            let live = stored.live(now).filter(|family| family.current == Some(*presented));
             Ok(live.map(|family| LiveRefresh { access: family.access, expires_at }))
         })
-        .await
     }
 
     async fn rotate_refresh(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {

@@ -26,12 +26,10 @@ impl SessionStore for EmbeddedStore {
     }
 
     async fn session(&self, secret: &Digest, now: UnixTime) -> Result<Option<BrowserSignIn>, StoreError> {
-        let secret = *secret;
-        self.read(move |transaction| {
+        self.look(|transaction| {
             let stored = table::read::<BrowserSignIn>(transaction, Kind::Session, secret.as_bytes())?;
             Ok(stored.and_then(|stored| stored.live(now)))
         })
-        .await
     }
 
     async fn remove_session(&self, secret: &Digest) -> Result<(), StoreError> {

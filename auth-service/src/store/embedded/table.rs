@@ -207,6 +207,9 @@ pub(super) fn write<T: Recorded>(
     let replaced =
         replaced.map(|bytes| split(bytes.value()).map(|(expires_at, _)| expires_at)).transpose()?;
     drop(table);
+    if replaced == Some(stored.expires_at) {
+        return Ok(());
+    }
     let mut expiry = change.inner.open_table(EXPIRY).map_err(unavailable)?;
     if let Some(expires_at) = replaced {
         expiry.remove((expires_at.as_secs(), kind.number(), key)).map_err(unavailable)?;
@@ -243,7 +246,9 @@ pub(super) fn purge(change: &Change, now: UnixTime, limit: usize) -> Result<usiz
             Ok((number, bytes.to_vec()))
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
-    change.is_dirty.set(!expired.is_empty());
+    if !expired.is_empty() {
+        change.is_dirty.set(true);
+    }
     for (number, key) in &expired {
         let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.number() == *number) else { continue };
         let mut table = change.inner.open_table(kind.table()).map_err(unavailable)?;

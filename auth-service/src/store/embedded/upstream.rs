@@ -47,12 +47,10 @@ impl UpstreamStore for EmbeddedStore {
     }
 
     async fn person(&self, subject: &Subject, now: UnixTime) -> Result<Option<Person>, StoreError> {
-        let key = key_of(subject);
-        self.read(move |transaction| {
-            let stored = table::read::<Person>(transaction, Kind::Person, key.as_bytes())?;
+        self.look(|transaction| {
+            let stored = table::read::<Person>(transaction, Kind::Person, key_of(subject).as_bytes())?;
             Ok(stored.and_then(|stored| stored.live(now)))
         })
-        .await
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{Server, answer, send, write};
 /// - `family`: starts two processes that outlive it if nobody ends them, and answers with their ids;
 /// - `progress`: sends progress (when asked to) and a log message, then answers;
 /// - `chatter`: sends `arguments.count` log messages of 1 KB each, then answers;
-/// - `environment`: answers with its environment; `pid`: with its process id.
+/// - `environment`: answers with its environment; `pid`: with its process id; `id`: with the id of the request.
 pub(super) fn call(server: &mut Server, id: Value, params: &Value) -> Option<ExitCode> {
     let arguments = params.get("arguments").cloned().unwrap_or_default();
     let result = match params.get("name").and_then(Value::as_str).unwrap_or_default() {
@@ -49,6 +49,7 @@ pub(super) fn call(server: &mut Server, id: Value, params: &Value) -> Option<Exi
         "progress" => progress(params),
         "chatter" => chatter(&arguments),
         "environment" => std::env::vars().map(|(name, value)| (name, Value::from(value))).collect(),
+        "id" => json!({"id": id}),
         "pid" => json!({"pid": std::process::id()}),
         _ => json!({"isError": true}),
     };

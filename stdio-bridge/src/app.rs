@@ -9,7 +9,7 @@ use service_kit::random::Rng;
 use crate::config::Servers;
 use crate::http::{self, Journal};
 use crate::process::Supervisor;
-use crate::session::Sessions;
+use crate::session::{Children, Hosts, Sessions};
 use crate::settings::{AccessSettings, Limits, Settings};
 
 /// The bridge, without a port.
@@ -19,6 +19,7 @@ pub struct Bridge {
     pub(crate) limits: Limits,
     pub(crate) servers: Servers,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) hosts: Arc<Hosts>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) journal: Journal,
     supervisor: Supervisor,
@@ -30,9 +31,11 @@ impl Bridge {
     pub fn new(settings: Settings, rng: Arc<dyn Rng>, clock: Arc<dyn Clock>) -> Arc<Self> {
         let Settings { bind: _, access, limits, servers } = settings;
         let supervisor = Supervisor::default();
-        let sessions = Sessions::new(limits, supervisor.clone(), rng);
+        let children = Children::new(limits, supervisor.clone());
+        let sessions = Sessions::new(Arc::clone(&children), Arc::clone(&rng));
+        let hosts = Hosts::new(children, rng);
         let journal = Journal::default();
-        Arc::new(Self { access, limits, servers, sessions, clock, journal, supervisor })
+        Arc::new(Self { access, limits, servers, sessions, hosts, clock, journal, supervisor })
     }
 
     /// The routes of the bridge.
@@ -50,6 +53,12 @@ impl Bridge {
     #[must_use]
     pub fn session_count(&self) -> usize {
         self.sessions.count()
+    }
+
+    /// How many children serve modern requests.
+    #[must_use]
+    pub fn host_count(&self) -> usize {
+        self.hosts.count()
     }
 
     /// Ends all sessions and waits until every child is reaped. It takes as long as the slowest child, at most

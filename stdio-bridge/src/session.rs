@@ -1,6 +1,12 @@
-//! Legacy sessions: which caller owns which child, and how many there may be.
+//! Which caller owns which child, and how many there may be: legacy sessions ([`Sessions`]), and modern requests, for which
+//! nobody has to remember anything but the bridge ([`Hosts`]).
 
+mod call;
+mod children;
+mod host;
+mod hosts;
 mod id;
+mod probe;
 mod seats;
 mod table;
 
@@ -9,12 +15,17 @@ use std::sync::Arc;
 use crate::config::ServerName;
 use crate::process::{Process, StartError};
 
+pub use call::{Call, Who};
+pub use children::Children;
+pub use host::{Host, Watch};
+pub use hosts::{Hosts, Parked};
 pub use id::SessionId;
+pub use probe::Eras;
 pub use table::{Sessions, Starting};
 
 /// Whom a session belongs to. A session id is no proof of anything: each request must come from the same owner
 /// (security best practices, "Session Hijacking").
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Owner {
     /// The server whose address was used.
     pub server: ServerName,
@@ -51,6 +62,9 @@ pub enum OpenError {
     /// The child does not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The child does not answer `initialize` as a server must.
+    #[error("the server does not answer initialize as it must")]
+    Handshake,
     /// There was no randomness for the session id.
     #[error(transparent)]
     NoEntropy(#[from] service_kit::random::NoEntropy),

@@ -10,16 +10,19 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use mcp_protocol::era::{Era, Evidence, classify};
 use mcp_protocol::error::INVALID_REQUEST;
 use mcp_protocol::headers::SESSION_ID;
-use mcp_protocol::jsonrpc::{Id, Kind, Message};
+use mcp_protocol::jsonrpc::{Kind, Message};
 use mcp_protocol::params::Params;
+use mcp_protocol::relay;
 use tokio_util::bytes::Bytes;
 
-use super::answer::{self, Answer};
+use super::answer::{self, Recipient, Source};
 use super::envelope::Envelope;
+use super::modern::{self, Asked};
 use super::refusal::Refusal;
 use crate::app::Bridge;
 use crate::config::Launch;
-use crate::process::{Delivery, Failure, Line, Request};
+use crate::process::{Caller, Delivery, Failure, Line, Process, Request};
+use crate::session::Session;
 
 /// Answers a POST (2025-11-25, "Sending Messages to the Server"): 202 for notifications and responses; for requests
 /// the answer as JSON, or as an event stream when something has to go before it.
@@ -33,44 +36,76 @@ pub(super) async fn post(
     require_json(&head.headers)?;
     let body = to_bytes(body, bridge.limits.max_message_bytes).await.map_err(|_| too_large())?;
     let message = Message::parse(&body)?;
-    serve(bridge, launch, &envelope, (&message, &body))
-        .await
-        .map_err(|refusal| refusal.about(message.request_id()))
+    let posted = Posted { headers: &head.headers, message: &message, body: &body };
+    serve(bridge, launch, &envelope, &posted).await.map_err(|refusal| refusal.about(message.request_id()))
+}
+
+/// A message, and what it came with.
+struct Posted<'a> {
+    headers: &'a HeaderMap,
+    message: &'a Message<'a>,
+    body: &'a Bytes,
 }
 
 async fn serve(
     bridge: &Arc<Bridge>,
     launch: &Arc<Launch>,
     envelope: &Envelope<'_>,
-    (message, body): (&Message<'_>, &Bytes),
+    posted: &Posted<'_>,
 ) -> Result<Response, Refusal> {
+    let Posted { headers, message, body } = *posted;
     let params = Params::of(message)?;
-    match era(envelope, message, &params)? {
-        Era::Modern => return Err(Refusal::modern_era(envelope.version.unwrap_or_default())),
-        Era::Legacy => {}
+    if era(envelope, message, &params)? == Era::Modern {
+        return modern::post(bridge, launch, &Asked { envelope, headers, message, params: &params }).await;
     }
-    let line = Line::of(message, body);
-    let Kind::Request { id, method } = message.kind() else {
-        envelope.session(bridge)?.process().tell(line).await?;
-        return Ok(StatusCode::ACCEPTED.into_response());
+    let (id, method) = match message.kind() {
+        Kind::Request { id, method } => (id, method),
+        Kind::Notification { method } if method == "notifications/cancelled" => {
+            let session = envelope.session(bridge)?;
+            return cancel(&session, message, &params).await;
+        }
+        Kind::Notification { .. } | Kind::Response { .. } => {
+            envelope.session(bridge)?.process().tell(Line::of(message, body)).await?;
+            return Ok(StatusCode::ACCEPTED.into_response());
+        }
     };
     let accepts = envelope.accepts;
     if !accepts.json && !accepts.stream {
-        return Err(not_acceptable());
+        return Err(Refusal::not_acceptable());
     }
-    let request = |accepts_stream| Request {
-        line,
+    let about = Recipient {
+        server: launch.name.clone(),
         id: id.clone(),
-        progress_token: params.meta.progress_token.clone(),
-        accepts_stream,
+        limits: bridge.limits,
+        resumption: envelope.resumption(),
+    };
+    let request = |process: &Process, accepts_stream| {
+        let wire = process.next_id();
+        let progress_token = params.meta.progress_token.clone();
+        let caller = Caller { progress_token, accepts_stream, ..Caller::of(id.clone()) };
+        Request { line: Line::trusted(relay::request(message, &params, wire)), id: wire, caller }
     };
     if method == "initialize" {
-        return initialize(bridge, launch, envelope, (request(false), id)).await;
+        return initialize(bridge, launch, envelope, (|process: &Process| request(process, false), about))
+            .await;
     }
     let session = envelope.session(bridge)?;
-    let deliveries = session.process().request(request(accepts.stream)).await?;
-    let about = Answer { server: launch.name.clone(), id: id.clone(), limits: bridge.limits };
-    Ok(answer::deliver(about, deliveries, accepts).await)
+    let process = session.process();
+    let deliveries = process.request(request(process, accepts.stream)).await?;
+    Ok(answer::deliver(about, Source::Session(deliveries), accepts).await)
+}
+
+/// A client cancels a request: the child knows that under another id. One that is not open any more needs nothing.
+async fn cancel(session: &Session, message: &Message<'_>, params: &Params<'_>) -> Result<Response, Refusal> {
+    let process = session.process();
+    let named = match &params.request_id {
+        Some(id) => process.named(id.clone()).await?,
+        None => None,
+    };
+    if let Some(wire) = named {
+        process.tell(Line::trusted(relay::cancellation(message, params, wire))).await?;
+    }
+    Ok(StatusCode::ACCEPTED.into_response())
 }
 
 /// `initialize` makes a session. Its answer is waited for, as the head of the HTTP answer depends on it; when it is an
@@ -79,21 +114,22 @@ async fn initialize(
     bridge: &Arc<Bridge>,
     launch: &Arc<Launch>,
     envelope: &Envelope<'_>,
-    (request, id): (Request, &Id),
+    (request, about): (impl FnOnce(&Process) -> Request, Recipient),
 ) -> Result<Response, Refusal> {
     if envelope.names_session() {
         envelope.session(bridge)?;
         return Err(Refusal::bad_request("this session is initialized already"));
     }
     let starting = bridge.sessions.start(envelope.owner.clone(), launch)?;
-    let about = Answer { server: launch.name.clone(), id: id.clone(), limits: bridge.limits };
+    let process = starting.process();
     // A child that is gone already has failed like one that dies later.
-    let last = match starting.initialize(request).await {
-        Ok(mut deliveries) => answer::last(&mut deliveries).await,
-        Err(_) => Delivery::Failure(Failure::Exited),
+    let Ok(deliveries) = process.request(request(process)).await else {
+        return Ok(answer::failed(&about, Failure::Exited, envelope.accepts));
     };
-    let is_success = matches!(&last, Delivery::Answer(line) if is_result(line));
-    let mut response = answer::complete(&about, last, envelope.accepts);
+    let mut source = Source::Session(deliveries);
+    let last = answer::last(&mut source).await;
+    let is_success = matches!(&last, Delivery::Answer(answer) if answer.error_code.is_none());
+    let mut response = answer::complete(&about, &source, last, envelope.accepts);
     if is_success {
         let id = starting.admit();
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
@@ -113,11 +149,6 @@ fn era(envelope: &Envelope<'_>, message: &Message<'_>, params: &Params<'_>) -> R
     Ok(classify(evidence)?)
 }
 
-fn is_result(line: &Line) -> bool {
-    Message::parse(line.bytes())
-        .is_ok_and(|message| matches!(message.kind(), Kind::Response { is_error: false, .. }))
-}
-
 fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
@@ -134,9 +165,4 @@ fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
 fn too_large() -> Refusal {
     let message = "the message is too long (MCP_MAX_MESSAGE_BYTES), or was not received to its end";
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, INVALID_REQUEST, message)
-}
-
-fn not_acceptable() -> Refusal {
-    let message = "the header Accept must list application/json and text/event-stream";
-    Refusal::new(StatusCode::NOT_ACCEPTABLE, INVALID_REQUEST, message)
 }

@@ -5,19 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use service_kit::random::Rng;
 
-use super::seats::Seats;
+use super::children::Children;
 use super::{OpenError, Owner, Session, SessionId};
 use crate::config::Launch;
-use crate::process::{Deliveries, Process, Request, SendError, Supervisor};
-use crate::settings::Limits;
+use crate::process::{Audience, Process};
 
 /// All sessions of the bridge.
 #[derive(Debug)]
 pub struct Sessions {
     by_id: Mutex<HashMap<SessionId, Arc<Session>>>,
-    seats: Arc<Seats>,
-    limits: Limits,
-    supervisor: Supervisor,
+    children: Arc<Children>,
     rng: Arc<dyn Rng>,
 }
 
@@ -30,11 +27,10 @@ pub struct Starting {
 }
 
 impl Sessions {
-    /// An empty table; children are started under `supervisor`.
+    /// An empty table.
     #[must_use]
-    pub fn new(limits: Limits, supervisor: Supervisor, rng: Arc<dyn Rng>) -> Arc<Self> {
-        let seats = Seats::new(limits.max_sessions, limits.max_sessions_per_user);
-        Arc::new(Self { by_id: Mutex::default(), seats, limits, supervisor, rng })
+    pub fn new(children: Arc<Children>, rng: Arc<dyn Rng>) -> Arc<Self> {
+        Arc::new(Self { by_id: Mutex::default(), children, rng })
     }
 
     /// Starts a child for `owner`. There is a session only when it is admitted.
@@ -42,22 +38,14 @@ impl Sessions {
     /// # Errors
     /// [`OpenError`].
     pub fn start(self: &Arc<Self>, owner: Owner, launch: &Arc<Launch>) -> Result<Starting, OpenError> {
-        if self.supervisor.stop.is_cancelled() {
-            return Err(OpenError::Full);
-        }
-        let seat = self.seats.take(owner.user.as_ref())?;
         let id = SessionId::generate(self.rng.as_ref())?;
-        let process = Process::start(launch, &self.limits, &self.supervisor)?;
-        let lifetime = process.lifetime().clone();
         let (sessions, watched) = (Arc::downgrade(self), id.clone());
-        self.supervisor.tracker.spawn(async move {
-            lifetime.leaving().await;
+        let forget = move || {
             if let Some(sessions) = sessions.upgrade() {
                 sessions.with(|by_id| by_id.remove(&watched));
             }
-            lifetime.finished().await;
-            drop(seat);
-        });
+        };
+        let process = self.children.start(owner.user.as_ref(), launch, Audience::Session, forget)?;
         Ok(Starting { sessions: Arc::clone(self), id, session: Session { owner, process } })
     }
 
@@ -89,12 +77,10 @@ impl Sessions {
 }
 
 impl Starting {
-    /// Sends the `initialize` request.
-    ///
-    /// # Errors
-    /// [`SendError`].
-    pub async fn initialize(&self, request: Request) -> Result<Deliveries, SendError> {
-        self.session.process.request(request).await
+    /// The child, for its `initialize`.
+    #[must_use]
+    pub const fn process(&self) -> &Process {
+        &self.session.process
     }
 
     /// Makes it a session; gives its id. A child that ended meanwhile is gone from the table at once, or never gets in.

@@ -12,6 +12,7 @@ use crate::{Server, answer, send, write};
 /// - `echo`: answers its arguments;
 /// - `slow`: answers when the notification `test/release` repeats its arguments;
 /// - `silent`: never answers;
+/// - `elicit`: asks the client (id 7) and answers what it heard; `change`: says that its tools have changed, and answers;
 /// - `crash`: exits without an answer; `farewell`: answers and exits in one breath;
 /// - `noise`: writes 300 KB to stderr, without a line end first, then answers;
 /// - `big`: answers with a text of `arguments.bytes` bytes; with `arguments.first`, the id comes first;
@@ -30,6 +31,16 @@ pub(super) fn call(server: &mut Server, id: Value, params: &Value) -> Option<Exi
             return None;
         }
         "silent" => return None,
+        "elicit" => {
+            let params = json!({"message": "Who?", "requestedSchema": {"type": "object", "properties": {}}});
+            send(&json!({"jsonrpc": "2.0", "id": 7, "method": "elicitation/create", "params": params}));
+            server.asking = Some(id);
+            return None;
+        }
+        "change" => {
+            send(&json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}));
+            json!({"changed": true})
+        }
         "crash" => return Some(ExitCode::from(5)),
         "farewell" => {
             answer(&id, &json!({"bye": true}));

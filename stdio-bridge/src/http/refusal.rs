@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use mcp_protocol::capabilities::MetaError;
-use mcp_protocol::era::{Era, EraError, supported};
+use mcp_protocol::era::{EraError, supported};
 use mcp_protocol::error::{
     HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND,
     UNSUPPORTED_PROTOCOL_VERSION, answer,
@@ -103,12 +103,6 @@ impl Refusal {
         self.status
     }
 
-    fn unsupported_version(requested: &str, message: &str) -> Self {
-        let data = json!({ "supported": supported(&[Era::Modern, Era::Legacy]), "requested": requested });
-        let refusal = Self::new(StatusCode::BAD_REQUEST, UNSUPPORTED_PROTOCOL_VERSION, message);
-        Self { data: Some(Box::new(data)), ..refusal }
-    }
-
     fn busy(message: impl Into<String>) -> Self {
         let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, INTERNAL_ERROR, message);
         Self { hint: Some(Hint::Retry), ..refusal }
@@ -177,8 +171,11 @@ impl From<EraError> for Refusal {
             EraError::HeaderMismatch => {
                 Self::new(StatusCode::BAD_REQUEST, HEADER_MISMATCH, error.to_string())
             }
-            EraError::UnknownVersion { requested } => {
-                Self::unsupported_version(requested, &error.to_string())
+            EraError::UnknownVersion { requested, alternatives } => {
+                let data = json!({ "supported": supported(alternatives), "requested": requested });
+                let code = UNSUPPORTED_PROTOCOL_VERSION;
+                let refusal = Self::new(StatusCode::BAD_REQUEST, code, error.to_string());
+                Self { data: Some(Box::new(data)), ..refusal }
             }
         }
     }

@@ -143,6 +143,7 @@ fn servers() -> Servers {
         "silent-initialize",
         "stubborn",
         "ask-roots",
+        "silent-discover",
         "deaf",
         "closed",
     ];

@@ -15,6 +15,8 @@ mod harness;
 #[cfg(test)]
 mod initialize;
 #[cfg(test)]
+mod modern;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod proof;

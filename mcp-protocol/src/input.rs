@@ -26,10 +26,17 @@ impl InputMethod {
     /// What a server's request asks for; `None` for what clients are not asked for.
     #[must_use]
     pub fn of(message: &Message<'_>) -> Option<Self> {
-        match message.method()? {
+        Self::named(message.method()?, params_text(message))
+    }
+
+    /// The same, by method and parameters (JSON).
+    pub(crate) fn named(method: &str, params: Option<&str>) -> Option<Self> {
+        match method {
             "roots/list" => Some(Self::Roots),
             "sampling/createMessage" => Some(Self::Sampling),
-            "elicitation/create" => Some(if is_url(message) { Self::ElicitUrl } else { Self::ElicitForm }),
+            "elicitation/create" => {
+                Some(if params.is_some_and(is_url) { Self::ElicitUrl } else { Self::ElicitForm })
+            }
             _ => None,
         }
     }
@@ -56,9 +63,9 @@ impl InputMethod {
     }
 }
 
-fn is_url(message: &Message<'_>) -> bool {
-    let mode = message.params().and_then(|params| read_object(params.get(), ["mode"], Rigour::Sought).ok());
-    mode.is_some_and(|[mode]| mode.and_then(string).as_deref() == Some("url"))
+fn is_url(params: &str) -> bool {
+    read_object(params, ["mode"], Rigour::Sought)
+        .is_ok_and(|[mode]| mode.and_then(string).as_deref() == Some("url"))
 }
 
 /// The parameters of a message, as JSON.

@@ -148,7 +148,9 @@ fn legacy_meta(meta: &str, id: WireId) -> Option<String> {
     }))
 }
 
-fn object<'a>(members: impl Iterator<Item = (std::borrow::Cow<'a, str>, String)>) -> Option<String> {
+pub(crate) fn object<'a>(
+    members: impl Iterator<Item = (std::borrow::Cow<'a, str>, String)>,
+) -> Option<String> {
     let mut text = String::from("{");
     for (number, (key, value)) in members.enumerate() {
         let comma = if number == 0 { "" } else { "," };

@@ -9,7 +9,7 @@ use service_kit::random::Rng;
 use crate::config::Servers;
 use crate::http::{self, Journal};
 use crate::process::Supervisor;
-use crate::session::{Children, Hosts, Sessions};
+use crate::session::{Children, Eras, Hosts, Sessions};
 use crate::settings::{AccessSettings, Limits, Settings};
 
 /// The bridge, without a port.
@@ -32,8 +32,9 @@ impl Bridge {
         let Settings { bind: _, access, limits, servers } = settings;
         let supervisor = Supervisor::default();
         let children = Children::new(limits, supervisor.clone());
-        let sessions = Sessions::new(Arc::clone(&children), Arc::clone(&rng));
-        let hosts = Hosts::new(children, rng);
+        let eras = Arc::<Eras>::default();
+        let sessions = Sessions::new(Arc::clone(&children), Arc::clone(&eras), Arc::clone(&rng));
+        let hosts = Hosts::new(children, eras, rng);
         let journal = Journal::default();
         Arc::new(Self { access, limits, servers, sessions, hosts, clock, journal, supervisor })
     }

@@ -6,6 +6,7 @@ mod answer;
 mod delete;
 mod envelope;
 mod get;
+mod initialize;
 mod modern;
 mod post;
 mod proof;

@@ -63,8 +63,8 @@ pub struct Supervisor {
 /// Who uses a child, and so what becomes of its messages that belong to no request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// The client of one legacy session: they go to its streams.
-    Session,
+    /// The client of one legacy session, of a child of this era: they go to its streams.
+    Session(Era),
     /// Modern callers, of a child of this era: each message goes to whoever has asked for such.
     Callers(Era),
 }
@@ -204,6 +204,15 @@ impl Process {
         self.ask(|reply| Command::Named { id, reply }).await
     }
 
+    /// Passes on a client's answer to what it was asked, by the child or (for a modern child) by the bridge.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn respond(&self, line: Line) -> Result<(), SendError> {
+        let next = self.next_id();
+        self.ask(|reply| Command::Respond { line, next, reply }).await?
+    }
+
     /// Opens a stream for messages that belong to no request. There may be several: each message goes to one of them,
     /// the newest whose client is there (2025-11-25, "Multiple Connections").
     ///
@@ -277,6 +286,11 @@ enum Command {
     },
     Tell {
         line: Line,
+        reply: oneshot::Sender<Result<(), SendError>>,
+    },
+    Respond {
+        line: Line,
+        next: WireId,
         reply: oneshot::Sender<Result<(), SendError>>,
     },
     Named {

@@ -9,6 +9,7 @@ mod id;
 mod probe;
 mod seats;
 mod table;
+mod translator;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub use hosts::{Hosts, Parked};
 pub use id::SessionId;
 pub use probe::Eras;
 pub use table::{Sessions, Starting};
+pub use translator::Translator;
 
 /// Whom a session belongs to. A session id is no proof of anything: each request must come from the same owner
 /// (security best practices, "Session Hijacking").
@@ -40,6 +42,7 @@ pub struct Owner {
 pub struct Session {
     owner: Owner,
     process: Process,
+    translator: Option<Translator>,
 }
 
 impl Session {
@@ -47,6 +50,12 @@ impl Session {
     #[must_use]
     pub const fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// Who speaks for the client, where the child is a modern one.
+    #[must_use]
+    pub const fn translator(&self) -> Option<&Translator> {
+        self.translator.as_ref()
     }
 }
 

@@ -47,3 +47,8 @@ async fn h07_modern_clients_of_a_legacy_server_get_all_that_2026_07_28_requires(
 async fn modern_clients_of_a_modern_server_get_all_that_2026_07_28_requires() {
     assert!(passed(&conforms("2026-07-28", &["--modern"]).await) >= 37);
 }
+
+#[tokio::test]
+async fn i16_legacy_clients_of_a_modern_server_get_all_that_2025_11_25_requires() {
+    assert!(passed(&conforms("2025-11-25", &["--modern"]).await) >= 30);
+}

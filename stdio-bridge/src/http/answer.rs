@@ -126,6 +126,11 @@ pub(super) fn failed(about: &Recipient, failure: Failure, accepts: Accepts) -> R
     write(StatusCode::OK, about.text(Delivery::Failure(failure)), accepts)
 }
 
+/// An answer of the bridge itself that says nothing but that all is well.
+pub(super) fn empty(about: &Recipient, accepts: Accepts) -> Response {
+    text(format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, about.id.as_raw()), accepts)
+}
+
 /// An answer of the bridge itself.
 pub(super) fn text(text: String, accepts: Accepts) -> Response {
     write(StatusCode::OK, text.into(), accepts)

@@ -6,10 +6,9 @@ use axum::body::to_bytes;
 use axum::extract::Request as HttpRequest;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use mcp_protocol::era::{Era, Evidence, classify};
 use mcp_protocol::error::INVALID_REQUEST;
-use mcp_protocol::headers::SESSION_ID;
 use mcp_protocol::jsonrpc::{Kind, Message};
 use mcp_protocol::params::Params;
 use mcp_protocol::relay;
@@ -17,11 +16,12 @@ use tokio_util::bytes::Bytes;
 
 use super::answer::{self, Recipient, Source};
 use super::envelope::Envelope;
+use super::initialize::{Opening, initialize};
 use super::modern::{self, Asked};
 use super::refusal::Refusal;
 use crate::app::Bridge;
 use crate::config::Launch;
-use crate::process::{Caller, Delivery, Failure, Line, Process, Request};
+use crate::process::{Caller, Line, Request};
 use crate::session::Session;
 
 /// Answers a POST (2025-11-25, "Sending Messages to the Server"): 202 for notifications and responses; for requests
@@ -65,7 +65,8 @@ async fn serve(
             return cancel(&session, message, &params).await;
         }
         Kind::Notification { .. } | Kind::Response { .. } => {
-            envelope.session(bridge)?.process().tell(Line::of(message, body)).await?;
+            let session = envelope.session(bridge)?;
+            tell(&session, message, body).await?;
             return Ok(StatusCode::ACCEPTED.into_response());
         }
     };
@@ -79,20 +80,36 @@ async fn serve(
         limits: bridge.limits,
         resumption: envelope.resumption(),
     };
-    let request = |process: &Process, accepts_stream| {
-        let wire = process.next_id();
-        let progress_token = params.meta.progress_token.clone();
-        let caller = Caller { progress_token, accepts_stream, ..Caller::of(id.clone()) };
-        Request { line: Line::trusted(relay::request(message, &params, wire)), id: wire, caller }
-    };
+    let progress_token = params.meta.progress_token.clone();
+    let caller = Caller { progress_token, accepts_stream: accepts.stream, ..Caller::of(id.clone()) };
     if method == "initialize" {
-        return initialize(bridge, launch, envelope, (|process: &Process| request(process, false), about))
-            .await;
+        return initialize(bridge, launch, &Opening { envelope, message, params: &params, about }).await;
     }
     let session = envelope.session(bridge)?;
     let process = session.process();
-    let deliveries = process.request(request(process, accepts.stream)).await?;
+    let id = process.next_id();
+    let line = match session.translator() {
+        None => Line::trusted(relay::request(message, &params, id)),
+        Some(translator) if translator.serves(process, message, &params).await? => {
+            return Ok(answer::empty(&about, accepts));
+        }
+        Some(translator) => translator.request(message, &params, id),
+    };
+    let deliveries = process.request(Request { line, id, caller }).await?;
     Ok(answer::deliver(about, Source::Session(deliveries), accepts).await)
+}
+
+/// Passes on a notification, or an answer to what the client was asked.
+async fn tell(session: &Session, message: &Message<'_>, body: &Bytes) -> Result<(), Refusal> {
+    let (process, line) = (session.process(), Line::of(message, body));
+    match (session.translator(), message.method()) {
+        (_, None) => process.respond(line).await?,
+        (None, Some(_)) => process.tell(line).await?,
+        // The modern era has no notifications from clients: this one begins what a modern client asks for.
+        (Some(translator), Some("notifications/initialized")) => translator.listen(process).await?,
+        (Some(_), Some(_)) => {}
+    }
+    Ok(())
 }
 
 /// A client cancels a request: the child knows that under another id. One that is not open any more needs nothing.
@@ -106,37 +123,6 @@ async fn cancel(session: &Session, message: &Message<'_>, params: &Params<'_>) -
         process.tell(Line::trusted(relay::cancellation(message, params, wire))).await?;
     }
     Ok(StatusCode::ACCEPTED.into_response())
-}
-
-/// `initialize` makes a session. Its answer is waited for, as the head of the HTTP answer depends on it; when it is an
-/// error, neither session nor child is left. A client that goes away meanwhile takes the child with it.
-async fn initialize(
-    bridge: &Arc<Bridge>,
-    launch: &Arc<Launch>,
-    envelope: &Envelope<'_>,
-    (request, about): (impl FnOnce(&Process) -> Request, Recipient),
-) -> Result<Response, Refusal> {
-    if envelope.names_session() {
-        envelope.session(bridge)?;
-        return Err(Refusal::bad_request("this session is initialized already"));
-    }
-    let starting = bridge.sessions.start(envelope.owner.clone(), launch)?;
-    let process = starting.process();
-    // A child that is gone already has failed like one that dies later.
-    let Ok(deliveries) = process.request(request(process)).await else {
-        return Ok(answer::failed(&about, Failure::Exited, envelope.accepts));
-    };
-    let mut source = Source::Session(deliveries);
-    let last = answer::last(&mut source).await;
-    let is_success = matches!(&last, Delivery::Answer(answer) if answer.error_code.is_none());
-    let mut response = answer::complete(&about, &source, last, envelope.accepts);
-    if is_success {
-        let id = starting.admit();
-        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-            response.headers_mut().insert(HeaderName::from_static(SESSION_ID), value);
-        }
-    }
-    Ok(response)
 }
 
 fn era(envelope: &Envelope<'_>, message: &Message<'_>, params: &Params<'_>) -> Result<Era, Refusal> {

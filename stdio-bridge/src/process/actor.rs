@@ -127,6 +127,10 @@ impl Actor {
                 self.switchboard.touch(now);
                 respond(reply, self.stdin.push(&line));
             }
+            Command::Respond { line, next, reply } => {
+                let line = self.switchboard.respond(line, next, now);
+                respond(reply, line.map_or(Ok(()), |line| self.stdin.push(&line)));
+            }
             Command::Named { id, reply } => respond(reply, self.switchboard.named(&id)),
             Command::Listen { id, reply } => respond(reply, self.switchboard.listen(id, now)),
             Command::Resume { after, reply } => respond(reply, self.switchboard.resume(after, now)),
@@ -140,7 +144,7 @@ impl Actor {
         let Request { line, id, caller } = request;
         self.switchboard.admits(&caller)?;
         self.stdin.push(&line)?;
-        Ok(self.switchboard.open(id, caller, now))
+        Ok(self.switchboard.open((id, line), caller, now))
     }
 
     fn hear(&mut self, output: Output) {

@@ -3,10 +3,12 @@
 //! Answers and progress go to the request that they are about. Everything else goes where the [`Audience`] wants it: the
 //! streams of a legacy session, or the requests and subscriptions of modern callers.
 
+mod asking;
 mod backlog;
 mod callers;
 mod replay;
 mod requests;
+mod rounds;
 mod streams;
 
 use mcp_protocol::jsonrpc::{Id, Kind, Message, Salvage, Salvaged};
@@ -30,6 +32,9 @@ use streams::Streams;
 
 /// Requests that may be open at once at one child.
 const OPEN_REQUESTS: usize = 1024;
+
+/// What a subscription begins with: in a session, the bridge has asked for it, not the client.
+const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 
 /// The open requests of one child, and where everything else goes.
 #[derive(Debug)]
@@ -66,7 +71,7 @@ impl Switchboard {
         now: Instant,
     ) -> Self {
         let others = match audience {
-            Audience::Session => Others::Session(Streams::new(server.clone(), limits.replay)),
+            Audience::Session(era) => Others::Session(Streams::new(server.clone(), era, limits.replay)),
             Audience::Callers(era) => Others::Callers(Callers::new(server.clone(), era)),
         };
         let requests = Requests::default();
@@ -85,14 +90,16 @@ impl Switchboard {
     }
 
     /// Opens a request that was admitted.
-    pub(super) fn open(&mut self, id: WireId, caller: Caller, now: Instant) -> Deliveries {
+    pub(super) fn open(&mut self, (id, line): (WireId, Line), caller: Caller, now: Instant) -> Deliveries {
         self.touch(now);
         let (outlet, deliveries) = channel(self.notebook(StreamId::Request(id)));
+        let mut sent = None;
         if let Others::Session(streams) = &mut self.others {
             streams.opened(&caller.id, id);
+            sent = streams.rounds().map(|_| line);
         }
         let deadline = (!caller.lasts).then(|| after(now, self.limits.request_timeout));
-        self.requests.insert(id, Open::new(caller, outlet, deadline));
+        self.requests.insert(id, Open::new((id, sent), caller, outlet, deadline));
         deliveries
     }
 
@@ -193,6 +200,7 @@ impl Switchboard {
             Kind::Notification { method } if method == "notifications/progress" => {
                 self.progress(&message, bytes)
             }
+            Kind::Notification { method } if method == ACKNOWLEDGED && !self.serves_callers() => None,
             Kind::Notification { .. } | Kind::Request { .. } => match &mut self.others {
                 Others::Session(streams) => streams.route(&mut self.requests, Line::of(&message, bytes)),
                 Others::Callers(callers) if message.request_id().is_some() => {
@@ -302,6 +310,7 @@ impl Switchboard {
 
     fn answered(&mut self, id: &Id, message: &Message<'_>, now: Instant) {
         let Some((id, open)) = self.take(id, now) else { return };
+        let Some(open) = self.ask_first(id, open, message, now) else { return };
         let text = match &open.caller.translation {
             Some(translation) => translate::answer(
                 message,
@@ -315,6 +324,10 @@ impl Switchboard {
         self.finish((id, open), Ok((last, translate::error_code(message))));
     }
 
+    const fn serves_callers(&self) -> bool {
+        matches!(self.others, Others::Callers(_))
+    }
+
     fn fail(&mut self, id: &Id, failure: Failure, now: Instant) {
         if let Some(taken) = self.take(id, now) {
             self.finish(taken, Err(failure));
@@ -323,7 +336,12 @@ impl Switchboard {
 
     fn finish(&mut self, (id, open): (WireId, Open), last: Result<(Line, Option<i64>), Failure>) {
         match &mut self.others {
-            Others::Session(streams) => streams.finish(id, open, last),
+            Others::Session(streams) => {
+                if let Some(rounds) = streams.rounds() {
+                    rounds.forget(id);
+                }
+                streams.finish(open, last);
+            }
             Others::Callers(_) => {
                 let last = last.map(|(line, error_code)| Answer { number: 0, line, error_code });
                 Callers::finish(&open, last);
@@ -353,8 +371,8 @@ impl Switchboard {
             None => Line::of(message, bytes),
         };
         match &mut self.others {
-            Others::Session(streams) => streams.progress(id, open, &line),
-            Others::Callers(_) if open.caller.accepts_stream => callers::send(id, open, &line),
+            Others::Session(streams) => streams.progress(open, &line),
+            Others::Callers(_) if open.caller.accepts_stream => callers::send(open, &line),
             Others::Callers(_) => None,
         }
     }

@@ -21,7 +21,7 @@ use crate::process::{Ask, Audience, Deliveries};
 pub struct Hosts {
     by_caller: Mutex<HashMap<Key, Arc<Cell>>>,
     parked: Mutex<HashMap<SessionId, Parked>>,
-    eras: Eras,
+    eras: Arc<Eras>,
     children: Arc<Children>,
     rng: Arc<dyn Rng>,
 }
@@ -58,9 +58,9 @@ pub struct Parked {
 impl Hosts {
     /// No children yet.
     #[must_use]
-    pub fn new(children: Arc<Children>, rng: Arc<dyn Rng>) -> Arc<Self> {
+    pub fn new(children: Arc<Children>, eras: Arc<Eras>, rng: Arc<dyn Rng>) -> Arc<Self> {
         let (by_caller, parked) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { by_caller, parked, eras: Eras::default(), children, rng })
+        Arc::new(Self { by_caller, parked, eras, children, rng })
     }
 
     /// The child that serves the modern requests of `owner`; it is started for the first of them.

@@ -1,6 +1,7 @@
 //! Which era a server speaks, found out once.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mcp_protocol::era::Era;
@@ -17,7 +18,15 @@ use crate::process::{Audience, Caller, Delivery, Line, Request};
 
 /// The eras of servers, as far as they are known.
 #[derive(Debug, Default)]
-pub struct Eras(Mutex<HashMap<ServerName, Arc<OnceCell<Era>>>>);
+pub struct Eras(Mutex<HashMap<ServerName, Arc<Known>>>);
+
+/// What is known of one server.
+#[derive(Debug, Default)]
+struct Known {
+    era: OnceCell<Era>,
+    /// It is modern, and knows no `initialize`.
+    refuses_initialize: AtomicBool,
+}
 
 impl Eras {
     /// The era of a server. It is asked once, in a process of its own that ends after that: some servers keep to the era of
@@ -32,7 +41,18 @@ impl Eras {
         launch: &Arc<Launch>,
     ) -> Result<Era, OpenError> {
         let known = Arc::clone(self.lock().entry(launch.name.clone()).or_default());
-        known.get_or_try_init(|| probe(children, owner, launch)).await.copied()
+        known.era.get_or_try_init(|| probe(children, owner, launch)).await.copied()
+    }
+
+    /// Whether the server has refused `initialize` before, and is modern.
+    #[must_use]
+    pub fn refuses_initialize(&self, server: &ServerName) -> bool {
+        self.lock().get(server).is_some_and(|known| known.refuses_initialize.load(Ordering::Relaxed))
+    }
+
+    /// A modern server has refused `initialize`.
+    pub fn refused_initialize(&self, server: &ServerName) {
+        self.lock().entry(server.clone()).or_default().refuses_initialize.store(true, Ordering::Relaxed);
     }
 
     /// The server has shown that it is not what it seemed: it is asked again next time.
@@ -40,7 +60,7 @@ impl Eras {
         self.lock().remove(server);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ServerName, Arc<OnceCell<Era>>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ServerName, Arc<Known>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use mcp_protocol::era::Era;
 use service_kit::random::Rng;
 
 use super::children::Children;
-use super::{OpenError, Owner, Session, SessionId};
+use super::{Eras, OpenError, Owner, Session, SessionId, Translator};
 use crate::config::Launch;
 use crate::process::{Audience, Process};
 
@@ -15,6 +16,7 @@ use crate::process::{Audience, Process};
 pub struct Sessions {
     by_id: Mutex<HashMap<SessionId, Arc<Session>>>,
     children: Arc<Children>,
+    eras: Arc<Eras>,
     rng: Arc<dyn Rng>,
 }
 
@@ -29,15 +31,20 @@ pub struct Starting {
 impl Sessions {
     /// An empty table.
     #[must_use]
-    pub fn new(children: Arc<Children>, rng: Arc<dyn Rng>) -> Arc<Self> {
-        Arc::new(Self { by_id: Mutex::default(), children, rng })
+    pub fn new(children: Arc<Children>, eras: Arc<Eras>, rng: Arc<dyn Rng>) -> Arc<Self> {
+        Arc::new(Self { by_id: Mutex::default(), children, eras, rng })
     }
 
-    /// Starts a child for `owner`. There is a session only when it is admitted.
+    /// Starts a child of this era for `owner`. There is a session only when it is admitted.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub fn start(self: &Arc<Self>, owner: Owner, launch: &Arc<Launch>) -> Result<Starting, OpenError> {
+    pub fn start(
+        self: &Arc<Self>,
+        owner: Owner,
+        launch: &Arc<Launch>,
+        era: Era,
+    ) -> Result<Starting, OpenError> {
         let id = SessionId::generate(self.rng.as_ref())?;
         let (sessions, watched) = (Arc::downgrade(self), id.clone());
         let forget = move || {
@@ -45,8 +52,23 @@ impl Sessions {
                 sessions.with(|by_id| by_id.remove(&watched));
             }
         };
-        let process = self.children.start(owner.user.as_ref(), launch, Audience::Session, forget)?;
-        Ok(Starting { sessions: Arc::clone(self), id, session: Session { owner, process } })
+        let process = self.children.start(owner.user.as_ref(), launch, Audience::Session(era), forget)?;
+        Ok(Starting { sessions: Arc::clone(self), id, session: Session { owner, process, translator: None } })
+    }
+
+    /// Whether `initialize` has to be answered in the place of this server, as it is known to refuse it.
+    #[must_use]
+    pub fn needs_translator(&self, launch: &Launch) -> bool {
+        self.eras.refuses_initialize(&launch.name)
+    }
+
+    /// The server has refused `initialize`: whether that is because it is modern.
+    pub async fn is_modern(&self, owner: &Owner, launch: &Arc<Launch>) -> bool {
+        let is_modern = matches!(self.eras.of(&self.children, owner, launch).await, Ok(Era::Modern));
+        if is_modern {
+            self.eras.refused_initialize(&launch.name);
+        }
+        is_modern
     }
 
     /// The session `id`, if it lives and belongs to `owner`; nobody else can tell it from one that never was.
@@ -81,6 +103,13 @@ impl Starting {
     #[must_use]
     pub const fn process(&self) -> &Process {
         &self.session.process
+    }
+
+    /// The child is a modern one, and `translator` speaks for its client.
+    #[must_use]
+    pub fn translated(mut self, translator: Translator) -> Self {
+        self.session.translator = Some(translator);
+        self
     }
 
     /// Makes it a session; gives its id. A child that ended meanwhile is gone from the table at once, or never gets in.

@@ -28,3 +28,5 @@ mod sessions;
 mod shutdown;
 #[cfg(test)]
 mod streams;
+#[cfg(test)]
+mod translated;

@@ -68,7 +68,7 @@ impl Callers {
             let id = Id::parse(stream).ok().and_then(|id| WireId::of(&id))?;
             let open = requests.get_mut(id)?;
             let line = Line::own(tagged(message, &params, &open.caller.id)).ok()?;
-            return send(id, open, &line);
+            return send(open, &line);
         }
         let method = message.method()?;
         if method == "notifications/message" {
@@ -76,9 +76,9 @@ impl Callers {
             let wants = |open: &Open| {
                 open.caller.accepts_stream && open.caller.log_level.is_some_and(|wanted| wanted <= level)
             };
-            let (id, open) = requests.newest(wants)?;
+            let (_, open) = requests.newest(wants)?;
             let line = Line::own(message.single_line().into_owned()).ok()?;
-            return send(id, open, &line);
+            return send(open, &line);
         }
         let mut full = None;
         for subscription in &self.subscriptions {
@@ -124,8 +124,8 @@ impl Callers {
     }
 }
 
-pub(super) fn send(id: WireId, open: &mut Open, line: &Line) -> Option<Outlet> {
-    let (_, sent) = open.send(id, line);
+pub(super) fn send(open: &mut Open, line: &Line) -> Option<Outlet> {
+    let (_, sent) = open.send(line);
     (sent == Ok(Level::Full)).then(|| open.outlet().clone())
 }
 

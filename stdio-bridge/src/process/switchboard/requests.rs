@@ -19,6 +19,10 @@ pub(super) struct Requests {
 #[derive(Debug)]
 pub(super) struct Open {
     pub(super) caller: Caller,
+    /// What the child got, where it may have to be sent again.
+    pub(super) sent: Option<Line>,
+    /// The stream, by the id under which the request was sent first.
+    stream: WireId,
     /// When it fails; `None` for one that lasts.
     deadline: Option<Instant>,
     outlet: Outlet,
@@ -27,8 +31,19 @@ pub(super) struct Open {
 }
 
 impl Open {
-    pub(super) const fn new(caller: Caller, outlet: Outlet, deadline: Option<Instant>) -> Self {
-        Self { caller, deadline, outlet, events: 0 }
+    pub(super) fn new(
+        (stream, sent): (WireId, Option<Line>),
+        caller: Caller,
+        outlet: Outlet,
+        deadline: Option<Instant>,
+    ) -> Self {
+        Self { caller, sent, stream, deadline, outlet, events: 0 }
+    }
+
+    /// It was sent again as `sent`, and has until `deadline`.
+    pub(super) fn sent_again(&mut self, sent: Line, deadline: Instant) {
+        self.sent = Some(sent);
+        self.deadline = Some(deadline);
     }
 
     pub(super) const fn outlet(&self) -> &Outlet {
@@ -49,15 +64,15 @@ impl Open {
     }
 
     /// Hands over a message; `Closed` when nobody reads. Gives its place, too.
-    pub(super) fn send(&mut self, id: WireId, line: &Line) -> (EventId, Result<Level, Closed>) {
-        let place = self.next_event(id);
+    pub(super) fn send(&mut self, line: &Line) -> (EventId, Result<Level, Closed>) {
+        let place = self.next_event();
         (place, self.outlet.message(Event { number: place.number, line: line.clone() }))
     }
 
     /// The place of the next event.
-    pub(super) const fn next_event(&mut self, id: WireId) -> EventId {
+    pub(super) const fn next_event(&mut self) -> EventId {
         self.events = self.events.saturating_add(1);
-        EventId { stream: StreamId::Request(id), number: self.events }
+        EventId { stream: StreamId::Request(self.stream), number: self.events }
     }
 }
 
@@ -89,6 +104,11 @@ impl Requests {
 
     pub(super) fn get_mut(&mut self, id: WireId) -> Option<&mut Open> {
         self.open.get_mut(&id)
+    }
+
+    /// The request whose stream began as `stream`.
+    pub(super) fn of_stream(&mut self, stream: WireId) -> Option<&mut Open> {
+        self.open.values_mut().find(|open| open.stream == stream)
     }
 
     /// The newest request that `is_it`.

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use mcp_protocol::era::Era;
 use mcp_protocol::jsonrpc::Id;
 use mcp_protocol::relay::WireId;
 
 use super::backlog::Backlog;
 use super::replay::Replay;
 use super::requests::{Open, Requests};
+use super::rounds::Rounds;
 use crate::config::ServerName;
 use crate::process::stream::{
     Answer, Closed, Deliveries, Delivery, Event, EventId, Level, Notebook, Outlet, StreamId, channel,
@@ -28,6 +30,8 @@ pub(super) struct Streams {
     listeners: Vec<Listener>,
     backlog: Backlog,
     replay: Replay,
+    /// What a modern child asks for; legacy children ask themselves.
+    rounds: Option<Rounds>,
 }
 
 #[derive(Debug)]
@@ -38,9 +42,15 @@ struct Listener {
 }
 
 impl Streams {
-    pub(super) fn new(server: ServerName, limits: ReplayLimits) -> Self {
-        let (by_caller, listeners) = (HashMap::new(), Vec::new());
-        Self { server, by_caller, listeners, backlog: Backlog::default(), replay: Replay::new(limits) }
+    pub(super) fn new(server: ServerName, era: Era, limits: ReplayLimits) -> Self {
+        let (by_caller, listeners, backlog) = (HashMap::new(), Vec::new(), Backlog::default());
+        let rounds = (era == Era::Modern).then(Rounds::default);
+        Self { server, by_caller, listeners, backlog, replay: Replay::new(limits), rounds }
+    }
+
+    /// The rounds of a modern child.
+    pub(super) const fn rounds(&mut self) -> Option<&mut Rounds> {
+        self.rounds.as_mut()
     }
 
     /// Whether the client may open a request under `id`.
@@ -82,7 +92,7 @@ impl Streams {
             outlet.message(event).map_err(|Closed| SendError::Gone)?;
         }
         match after.stream {
-            StreamId::Request(id) => match requests.get_mut(id) {
+            StreamId::Request(id) => match requests.of_stream(id) {
                 Some(open) => open.attach(outlet),
                 None if has_ended => {}
                 None => return Err(SendError::Forgotten),
@@ -122,9 +132,9 @@ impl Streams {
                 Err(Closed) => drop(self.listeners.pop()),
             }
         }
-        while let Some((id, open)) = requests.newest(|open| open.caller.accepts_stream) {
+        while let Some((_, open)) = requests.newest(|open| open.caller.accepts_stream) {
             let is_resumable = open.is_resumable(false);
-            let (place, sent) = open.send(id, &line);
+            let (place, sent) = open.send(&line);
             match sent {
                 Ok(level) => {
                     if is_resumable {
@@ -142,12 +152,12 @@ impl Streams {
     }
 
     /// Progress goes to the stream of its request, also when the client may come back for it only.
-    pub(super) fn progress(&mut self, id: WireId, open: &mut Open, line: &Line) -> Option<Outlet> {
+    pub(super) fn progress(&mut self, open: &mut Open, line: &Line) -> Option<Outlet> {
         let is_resumable = open.is_resumable(false);
         if !open.caller.accepts_stream && !is_resumable {
             return None;
         }
-        let (place, sent) = open.send(id, line);
+        let (place, sent) = open.send(line);
         if is_resumable {
             self.replay.keep(place, line, (false, sent.is_err()));
         }
@@ -155,10 +165,10 @@ impl Streams {
     }
 
     /// Hands over the last delivery of a request that is not open any more.
-    pub(super) fn finish(&mut self, id: WireId, mut open: Open, last: Result<(Line, Option<i64>), Failure>) {
+    pub(super) fn finish(&mut self, mut open: Open, last: Result<(Line, Option<i64>), Failure>) {
         self.by_caller.remove(&open.caller.id);
         let is_resumable = open.is_resumable(true);
-        let place = open.next_event(id);
+        let place = open.next_event();
         if is_resumable {
             let line = match &last {
                 Ok((line, _)) => Some(line.clone()),

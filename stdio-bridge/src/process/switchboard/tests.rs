@@ -15,7 +15,7 @@ struct Board {
 
 impl Board {
     fn new() -> Self {
-        Self::of(Audience::Session)
+        Self::of(Audience::Session(Era::Legacy))
     }
 
     fn of(audience: Audience) -> Self {
@@ -45,7 +45,8 @@ impl Board {
     fn open_for(&mut self, caller: Caller) -> Deliveries {
         self.it.admits(&caller).unwrap();
         let id = self.id();
-        self.it.open(id, caller, self.now)
+        let line = Line::own(r#"{"jsonrpc":"2.0","id":0,"method":"m","params":{}}"#.to_owned()).unwrap();
+        self.it.open((id, line), caller, self.now)
     }
 
     fn listen(&mut self) -> Deliveries {

@@ -3,6 +3,7 @@
 mod accept;
 mod access;
 mod answer;
+mod body;
 mod delete;
 mod envelope;
 mod get;

@@ -68,7 +68,7 @@ pub struct Limits {
     pub gather: Duration,
     /// How long a server's question to its client stays open.
     pub input_timeout: Duration,
-    /// How long a connection may take to send the head of a request, and how long its body may stand still.
+    /// How long the body of a request may stand still.
     pub read_timeout: Duration,
     /// From closing a child's stdin to SIGTERM.
     pub exit_grace: Duration,

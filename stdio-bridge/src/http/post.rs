@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::Request as HttpRequest;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
@@ -15,6 +14,7 @@ use mcp_protocol::relay;
 use tokio_util::bytes::Bytes;
 
 use super::answer::{self, Recipient, Source};
+use super::body;
 use super::envelope::Envelope;
 use super::initialize::{Opening, initialize};
 use super::modern::{self, Asked};
@@ -34,7 +34,8 @@ pub(super) async fn post(
     let (head, body) = request.into_parts();
     let envelope = Envelope::read(launch, &head.headers)?;
     require_json(&head.headers)?;
-    let body = to_bytes(body, bridge.limits.max_message_bytes).await.map_err(|_| too_large())?;
+    let limits = &bridge.limits;
+    let body = body::read(body, limits.max_message_bytes, limits.read_timeout).await?;
     let message = Message::parse(&body)?;
     let posted = Posted { headers: &head.headers, message: &message, body: &body };
     serve(bridge, launch, &envelope, &posted).await.map_err(|refusal| refusal.about(message.request_id()))
@@ -146,9 +147,4 @@ fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
         INVALID_REQUEST,
         "the Content-Type must be application/json",
     ))
-}
-
-fn too_large() -> Refusal {
-    let message = "the message is too long (MCP_MAX_MESSAGE_BYTES), or was not received to its end";
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, INVALID_REQUEST, message)
 }

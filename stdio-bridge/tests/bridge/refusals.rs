@@ -178,3 +178,24 @@ async fn a_body_longer_than_a_message_may_be_is_refused() {
     assert_eq!(client.call(2, "echo", json!("short")).await["result"], json!("short"));
     harness.stop().await;
 }
+
+#[tokio::test]
+async fn i13_a_body_that_stands_still_is_given_up_and_takes_nothing_with_it() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let harness = Harness::with(|settings| {
+        settings.limits.read_timeout = std::time::Duration::from_millis(200);
+    })
+    .await;
+    let client = harness.client("plain").await;
+    let mut slow = tokio::net::TcpStream::connect(harness.host()).await.unwrap();
+    let head = format!(
+        "POST /plain/mcp HTTP/1.1\r\nhost: localhost\r\naccept: {BOTH}\r\ncontent-type: application/json\r\nmcp-session-id: {}\r\ncontent-length: 100\r\n\r\n{{",
+        client.session
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    slow.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 408");
+    assert_eq!(client.call(1, "echo", json!(1)).await["result"], json!(1));
+    harness.stop().await;
+}

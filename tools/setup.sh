@@ -106,6 +106,8 @@ ln -sfn "$tools"/node-servers/node_modules/.bin/mcp-server-* "$tools/bin/"
 if [ "${1:-}" = tests ]; then
   node_packages typescript-client tests/clients/typescript
   ln -sfn "$tools/typescript-client/node_modules" tests/clients/typescript/node_modules
+  node_packages typescript-v2-client tests/clients/typescript-v2
+  ln -sfn "$tools/typescript-v2-client/node_modules" tests/clients/typescript-v2/node_modules
   # With a Node.js of its own: it needs 22.
   node_packages conformance tests/clients/conformance
   redis

@@ -122,6 +122,7 @@ impl Server {
     fn hear(&mut self, message: &Value) {
         match (self.asking.take(), message.get("result")) {
             (Some(id), Some(result)) => answer(&id, &json!({ "heard": result })),
+            (Some(id), None) => answer(&id, &json!({ "refused": message })),
             _ => send(
                 &json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"heard": message}}),
             ),

@@ -33,6 +33,9 @@ pub struct Launch {
     pub environment: BTreeMap<String, String>,
     /// Its working directory; the bridge's when absent.
     pub directory: Option<PathBuf>,
+    /// Whether one child may serve the modern requests of everybody: it keeps nothing of one request for another, and
+    /// answers the same whoever asks. False where the operator does not say so.
+    pub is_stateless: bool,
 }
 
 /// What a child sees of the bridge's own environment. Secrets of the bridge and loader variables are not in it.
@@ -132,7 +135,8 @@ impl Launch {
         if let Some(missing) = directory.as_ref().filter(|directory| !directory.is_dir()) {
             return Err(format!(".cwd: {} is not a directory", missing.display()));
         }
-        Ok(Self { name, program, arguments: entry.arguments, environment, directory })
+        let Entry { arguments, is_stateless, .. } = entry;
+        Ok(Self { name, program, arguments, environment, directory, is_stateless })
     }
 }
 

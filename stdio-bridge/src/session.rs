@@ -37,6 +37,14 @@ pub struct Owner {
     pub client: Option<Arc<str>>,
 }
 
+impl Owner {
+    /// Everybody who uses the same server.
+    #[must_use]
+    pub fn anybody(&self) -> Self {
+        Self { server: self.server.clone(), user: None, client: None }
+    }
+}
+
 /// One session: an owner and their child.
 #[derive(Debug)]
 pub struct Session {

@@ -1,5 +1,5 @@
 //! Official clients of both eras, straight to the bridge, in front of official servers of both eras: `server-everything` (npm)
-//! knows only `initialize`, `mcp-server-time` (PyPI) both.
+//! knows only `initialize`, `mcp-server-time` (from the Python index) both.
 
 #![expect(
     clippy::expect_used,

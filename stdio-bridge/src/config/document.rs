@@ -13,6 +13,7 @@ pub(super) struct Entry {
     pub(super) arguments: Vec<String>,
     pub(super) environment: BTreeMap<String, String>,
     pub(super) directory: Option<String>,
+    pub(super) is_stateless: bool,
 }
 
 /// The entries of the file by name; `None` for those that are wrong.
@@ -40,7 +41,7 @@ pub(super) fn read(text: &str, mistakes: &mut Vec<String>) -> Vec<(String, Optio
     entries
 }
 
-const MEMBERS: [&str; 5] = ["command", "args", "env", "cwd", "type"];
+const MEMBERS: [&str; 6] = ["command", "args", "env", "cwd", "stateless", "type"];
 
 fn servers(value: &RawValue, mistakes: &mut Vec<String>) -> Vec<(String, Option<Entry>)> {
     let Some(servers) =
@@ -94,6 +95,9 @@ fn member(entry: &mut Entry, place: &str, (key, value): (&str, &RawValue), mista
         "args" => entry.arguments = typed(&place, value, "a list of strings", mistakes).unwrap_or_default(),
         "env" => entry.environment = environment(&place, value, mistakes),
         "cwd" => entry.directory = string(&place, value, mistakes),
+        "stateless" => {
+            entry.is_stateless = typed(&place, value, "true or false", mistakes).unwrap_or_default();
+        }
         _ => {
             if value.get() != "\"stdio\"" {
                 mistakes.push(format!("{place}: expected \"stdio\"; remote servers are not served yet"));

@@ -76,14 +76,16 @@ pub(super) async fn post(
             _ => {}
         }
     }
-    let source = call(bridge, host, asked, &meta, (id, method)).await?;
+    let meta = RequestMeta { log_level: meta.log_level.filter(|_| !launch.is_stateless), ..meta };
+    let source = call((bridge, launch), host, asked, &meta, (id, method)).await?;
     Ok(answer::deliver(about, Source::Call(Box::new(source)), accepts).await)
 }
 
-/// Sends the request to the child; or, when the client comes back with what the child has asked for, goes on with the one
+/// Sends the request to the child. (What a shared legacy child logs, or asks for, could be about anybody's request: nobody
+/// hears it.) Or, when the client comes back with what the child has asked for, goes on with the one
 /// that the child is still working on.
 async fn call(
-    bridge: &Arc<Bridge>,
+    (bridge, launch): (&Arc<Bridge>, &Launch),
     host: Arc<Host>,
     asked: &Asked<'_>,
     meta: &RequestMeta<'_>,
@@ -97,7 +99,7 @@ async fn call(
         accepts_stream: asked.envelope.accepts.stream,
         lasts: method == "subscriptions/listen",
         log_level: meta.log_level,
-        may_be_asked: host.era() == Era::Legacy && may_ask(method),
+        may_be_asked: host.era() == Era::Legacy && may_ask(method) && !launch.is_stateless,
         translation: host.translation(method),
         ..Caller::of(id.clone())
     };

@@ -29,7 +29,7 @@ pub struct Hosts {
 /// A child, once it is started.
 type Cell = OnceCell<Arc<Host>>;
 
-/// Who shares a child: one user with one client. A legacy child was told once what its client can do, so another set of
+/// Who shares a child: one user with one client, or everybody where the server is stateless. A legacy child was told once what its client can do, so another set of
 /// capabilities needs another child.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
@@ -75,7 +75,8 @@ impl Hosts {
     ) -> Result<Arc<Host>, OpenError> {
         let era = self.eras.of(&self.children, owner, launch).await?;
         let capabilities = (era == Era::Legacy).then(|| meta.capabilities.text().into());
-        let key = Key { owner: owner.clone(), capabilities };
+        let owner = if launch.is_stateless { owner.anybody() } else { owner.clone() };
+        let key = Key { owner, capabilities };
         loop {
             let cell = Arc::clone(lock(&self.by_caller).entry(key.clone()).or_default());
             let started =

@@ -155,6 +155,7 @@ fn servers() -> Servers {
     // A server that knows no `initialize`.
     let modern = json!({"command": env!("CARGO_BIN_EXE_conformance-server"), "args": ["--modern"]});
     all.insert("modern".to_owned(), modern);
+    all.insert("stateless".to_owned(), json!({"command": command, "stateless": true}));
     let environment: BTreeMap<String, String> =
         [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("BRIDGE_SECRET", "s")]
             .map(|(k, v)| (k.to_owned(), v.to_owned()))

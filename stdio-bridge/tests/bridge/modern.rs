@@ -269,3 +269,20 @@ async fn a_server_that_does_not_answer_the_probe_is_a_legacy_one() {
     assert_eq!(harness.bridge.host_count(), 1);
     harness.stop().await;
 }
+
+#[tokio::test]
+async fn i15_a_child_is_shared_only_where_the_operator_says_that_it_is_stateless() {
+    let harness = Harness::start().await;
+    let mut pids = Vec::new();
+    for user in ["ann", "bob"] {
+        let request = post(&harness, "stateless", &call(1, "pid", json!({}))).header("x-user-id", user);
+        pids.push(messages(request.send().await.unwrap()).await.pop().unwrap()["result"]["pid"].clone());
+    }
+    assert_eq!(pids[0], pids[1]);
+    let mut logs = call(2, "progress", json!({}));
+    logs["params"]["_meta"]["io.modelcontextprotocol/logLevel"] = json!("debug");
+    assert_eq!(messages(send(&harness, "stateless", &logs).await).await.len(), 1, "logs could be another's");
+    let asked = answer(&harness, "stateless", &call(3, "elicit", json!({}))).await;
+    assert!(asked["result"].get("inputRequests").is_none(), "the question could be about another's request");
+    harness.stop().await;
+}

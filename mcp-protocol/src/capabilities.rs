@@ -99,8 +99,14 @@ impl<'a> RequestMeta<'a> {
     }
 }
 
+/// Longest declaration of capabilities in bytes; real ones have some hundred.
+pub const LONGEST_CAPABILITIES: usize = 16 * 1024;
+
 impl<'a> ClientCapabilities<'a> {
     fn read(value: &'a RawValue) -> Option<Self> {
+        if value.get().len() > LONGEST_CAPABILITIES {
+            return None;
+        }
         let [roots, sampling, elicitation] =
             read_object(value.get(), ["roots", "sampling", "elicitation"], Rigour::Sought).ok()?;
         let elicitation = match elicitation {
@@ -222,6 +228,10 @@ mod tests {
             ("null".to_owned(), Some(MetaError::Missing(VERSION))),
             ("{}".to_owned(), Some(MetaError::Missing(VERSION))),
             (format!(r#"{{"{VERSION}":"2026-07-28"}}"#), Some(MetaError::Missing(CAPABILITIES))),
+            (
+                meta(&format!(r#"{{"x":"{}"}}"#, "x".repeat(LONGEST_CAPABILITIES))),
+                Some(MetaError::Invalid(CAPABILITIES)),
+            ),
             (meta("1"), Some(MetaError::Invalid(CAPABILITIES))),
             (meta(r#"{"elicitation":true}"#), Some(MetaError::Invalid(CAPABILITIES))),
             (meta(&format!(r#"{{}},"{CLIENT_INFO}":1"#)), Some(MetaError::Invalid(CLIENT_INFO))),

@@ -141,12 +141,30 @@ pub struct InputRequest<'a> {
     pub params: Option<&'a str>,
 }
 
-/// The answer to the request `id` that asks for `requests` (by key) first; the client is to come back with `state`.
+/// What an error of a legacy server asks for: -32042 of 2025-11-25 ("URL Mode Elicitation Required"), by key. `None` for any
+/// other answer. Modern clients know no such error; they are asked, and send the request again.
+#[must_use]
+pub fn required_urls<'a>(message: &Message<'a>) -> Option<Vec<(Cow<'a, str>, InputRequest<'a>)>> {
+    const URL_ELICITATION_REQUIRED: &str = "-32042";
+    let keys = ["code", "data"];
+    let [code, data] = read_object(message.error()?.get(), keys, Rigour::Sought).ok()?;
+    code.filter(|code| code.get() == URL_ELICITATION_REQUIRED)?;
+    let [all] = read_object(data?.get(), ["elicitations"], Rigour::Sought).ok()?;
+    let all: Vec<&RawValue> = serde_json::from_str(all?.get()).ok()?;
+    let requests = all.into_iter().map(|params| {
+        let [id] = read_object(params.get(), ["elicitationId"], Rigour::Sought).ok()?;
+        Some((string(id?)?, InputRequest { method: InputMethod::ElicitUrl, params: Some(params.get()) }))
+    });
+    requests.collect()
+}
+
+/// The answer to the request `id` that asks for `requests` (by key) first; the client is to come back with `state`, if there
+/// is one.
 #[must_use]
 pub fn required_result<'a>(
     id: &Id,
     requests: impl IntoIterator<Item = (Cow<'a, str>, InputRequest<'a>)>,
-    state: &str,
+    state: Option<&str>,
 ) -> String {
     let requests = requests.into_iter().map(|(key, request)| {
         let params = request.params.and_then(|params| serde_json::from_str::<&RawValue>(params).ok());
@@ -173,7 +191,8 @@ struct Answer<'a> {
 struct InputRequired<'a> {
     result_type: &'static str,
     input_requests: std::collections::BTreeMap<Cow<'a, str>, Request<'a>>,
-    request_state: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_state: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -205,7 +224,11 @@ mod tests {
         let asked = with(text, |message| {
             let (method, child) = (InputMethod::of(message).unwrap(), message.request_id().unwrap());
             assert_eq!(method, InputMethod::ElicitUrl);
-            required_result(&id, [(key(child), InputRequest { method, params: params_text(message) })], "s")
+            required_result(
+                &id,
+                [(key(child), InputRequest { method, params: params_text(message) })],
+                Some("s"),
+            )
         });
         assert_eq!(
             asked,
@@ -215,6 +238,19 @@ mod tests {
             answer(&Id::parse("0").unwrap(), "{\"a\":\n1.0}"),
             r#"{"jsonrpc":"2.0","id":0,"result":{"a": 1.0}}"#
         );
+    }
+
+    #[test]
+    fn an_error_that_asks_for_a_visit_becomes_a_result_that_asks() {
+        let text = r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32042,"message":"m","data":{"elicitations":[{"mode":"url","elicitationId":"e","url":"https://a.example/"}]}}}"#;
+        let asked = with(text, |message| {
+            required_result(&Id::parse("7").unwrap(), required_urls(message).unwrap(), None)
+        });
+        assert_eq!(
+            asked,
+            r#"{"jsonrpc":"2.0","id":7,"result":{"resultType":"input_required","inputRequests":{"e":{"method":"elicitation/create","params":{"mode":"url","elicitationId":"e","url":"https://a.example/"}}}}}"#
+        );
+        assert!(with(&text.replace("-32042", "-32602"), |message| required_urls(message).is_none()));
     }
 
     #[test]

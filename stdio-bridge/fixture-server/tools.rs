@@ -12,7 +12,8 @@ use crate::{Server, answer, send, write};
 /// - `echo`: answers its arguments;
 /// - `slow`: answers when the notification `test/release` repeats its arguments;
 /// - `silent`: never answers;
-/// - `elicit`: asks the client (id 7) and answers what it heard; `change`: says that its tools have changed, and answers;
+/// - `elicit`: asks the client (id 7) and answers what it heard; `visit`: refuses until a URL was visited;
+///   `change`: says that its tools have changed, and answers;
 /// - `crash`: exits without an answer; `farewell`: answers and exits in one breath;
 /// - `noise`: writes 300 KB to stderr, without a line end first, then answers;
 /// - `big`: answers with a text of `arguments.bytes` bytes; with `arguments.first`, the id comes first;
@@ -35,6 +36,13 @@ pub(super) fn call(server: &mut Server, id: Value, params: &Value) -> Option<Exi
             let params = json!({"message": "Who?", "requestedSchema": {"type": "object", "properties": {}}});
             send(&json!({"jsonrpc": "2.0", "id": 7, "method": "elicitation/create", "params": params}));
             server.asking = Some(id);
+            return None;
+        }
+        "visit" => {
+            let asked =
+                json!({"mode": "url", "elicitationId": "v", "url": "https://a.example/", "message": "Go"});
+            let error = json!({"code": -32042, "message": "visit first", "data": {"elicitations": [asked]}});
+            send(&json!({"jsonrpc": "2.0", "id": id, "error": error}));
             return None;
         }
         "change" => {

@@ -142,7 +142,7 @@ impl Switchboard {
         let notes = self.notebook(StreamId::Listener(stream));
         match &mut self.others {
             Others::Session(_) => Err(SendError::Forgotten),
-            Others::Callers(callers) => Ok(callers.subscribe(id, filter, notes)),
+            Others::Callers(callers) => callers.subscribe(id, filter, notes),
         }
     }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_protocol::capabilities::RequestMeta;
+use mcp_protocol::era::Era;
 use mcp_protocol::error::{MISSING_CAPABILITY, answer};
 use mcp_protocol::input::{self, InputMethod, InputRequest};
-use mcp_protocol::jsonrpc::Id;
+use mcp_protocol::jsonrpc::{Id, Message};
 use tokio::time::{Instant, timeout_at};
 
 use super::Owner;
@@ -105,12 +106,22 @@ impl Call {
                 },
                 None => deliveries.next().await,
             };
-            let Some(Delivery::Ask(ask)) = delivery else { return delivery };
+            let ask = match delivery {
+                Some(Delivery::Ask(ask)) => ask,
+                Some(Delivery::Answer(answer)) => return Some(self.answered(answer)),
+                other => return other,
+            };
             if self.respond(&ask) {
                 continue;
             }
             if !self.who.can.contains(&ask.method) {
-                return Some(self.refuse(&ask));
+                tracing::debug!(
+                    method = ask.method.as_str(),
+                    "the server asks for what its client cannot do"
+                );
+                self.tell_child(answer(Some(&ask.id), MISSING_CAPABILITY, "the client cannot do this", None));
+                self.deliveries = None;
+                return Some(self.refuse(ask.method));
             }
             self.asks.push(ask);
             if self.ask_at.is_none() {
@@ -128,18 +139,24 @@ impl Call {
         true
     }
 
-    /// The child asks for what the client cannot do: neither can the request be served (-32021).
-    fn refuse(&mut self, ask: &Ask) -> Delivery {
-        let name = ask.method.as_str();
-        tracing::debug!(method = name, "the server asks for what its client cannot do");
-        self.tell_child(answer(Some(&ask.id), MISSING_CAPABILITY, "the client cannot do this", None));
-        self.deliveries = None;
-        let message = format!("the server needs a client that can do {name}");
-        let data = serde_json::json!({ "requiredCapabilities": ask.method.required() });
-        self.own_answer(
-            answer(Some(&self.who.id), MISSING_CAPABILITY, &message, Some(data)),
-            Some(MISSING_CAPABILITY),
-        )
+    /// The child has answered. An error that asks for a visit to a URL is a question, too, but one that nobody waits for: the
+    /// client sends the request again.
+    fn answered(&self, answer: Answer) -> Delivery {
+        let is_legacy = answer.error_code.is_some() && self.host.era() == Era::Legacy;
+        let message = is_legacy.then(|| Message::parse(answer.line.bytes()).ok()).flatten();
+        match message.as_ref().and_then(input::required_urls) {
+            None => Delivery::Answer(answer),
+            Some(_) if !self.who.can.contains(&InputMethod::ElicitUrl) => self.refuse(InputMethod::ElicitUrl),
+            Some(urls) => self.own_answer(input::required_result(&self.who.id, urls, None), None),
+        }
+    }
+
+    /// The child needs what the client cannot do: the request cannot be served (-32021).
+    fn refuse(&self, method: InputMethod) -> Delivery {
+        let message = format!("the server needs a client that can do {}", method.as_str());
+        let data = serde_json::json!({ "requiredCapabilities": method.required() });
+        let text = answer(Some(&self.who.id), MISSING_CAPABILITY, &message, Some(data));
+        self.own_answer(text, Some(MISSING_CAPABILITY))
     }
 
     /// The request waits for its client, who is told what the child asks for.
@@ -159,7 +176,7 @@ impl Call {
             let key: Cow<'_, str> = input::key(&ask.id);
             (key, InputRequest { method: ask.method, params })
         });
-        self.own_answer(input::required_result(&self.who.id, requests, &state), None)
+        self.own_answer(input::required_result(&self.who.id, requests, Some(&state)), None)
     }
 
     fn tell_child(&self, text: String) {

@@ -204,6 +204,19 @@ async fn a_client_that_cannot_be_asked_is_told_what_it_lacks() {
 }
 
 #[tokio::test]
+async fn a_visit_that_a_server_demands_is_asked_of_those_who_can() {
+    let harness = Harness::start().await;
+    let mut body = call(1, "visit", json!({}));
+    let refused = send(&harness, "plain", &body).await;
+    assert_eq!((refused.status().as_u16(), code(refused).await), (400, -32021));
+    body["params"]["_meta"] = meta(json!({"elicitation": {"url": {}}}));
+    let asked = answer(&harness, "plain", &body).await;
+    assert_eq!(asked["result"]["resultType"], json!("input_required"));
+    assert_eq!(asked["result"]["inputRequests"]["v"]["params"]["url"], json!("https://a.example/"));
+    harness.stop().await;
+}
+
+#[tokio::test]
 async fn a_client_that_goes_away_cancels_its_request() {
     let harness = Harness::with(|settings| settings.limits.patience = Duration::from_millis(10)).await;
     let mut logged = call("log", "slow", json!({"key": "end"}));

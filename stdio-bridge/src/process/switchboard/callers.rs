@@ -13,7 +13,10 @@ use super::requests::{Open, Requests};
 use crate::config::ServerName;
 use crate::process::ask::Ask;
 use crate::process::stream::{Closed, Deliveries, Delivery, Event, Level, Notebook, Outlet, channel};
-use crate::process::{Answer, Failure, Line};
+use crate::process::{Answer, Failure, Line, SendError};
+
+/// Subscriptions that may be open at once at one child.
+const SUBSCRIPTIONS: usize = 64;
 
 /// What modern callers hear of one child.
 #[derive(Debug)]
@@ -43,15 +46,21 @@ impl Callers {
     }
 
     /// Opens a subscription; its acknowledgement comes first.
-    pub(super) fn subscribe(&mut self, id: Id, filter: Filter, notes: Notebook) -> Deliveries {
-        let (outlet, deliveries) = channel(notes);
-        if let Ok(line) = Line::own(filter.acknowledgement(&id))
-            && outlet.message(Event { number: 1, line }).is_err()
-        {
-            tracing::debug!(server = %self.server, "a subscription ended at its beginning");
+    pub(super) fn subscribe(
+        &mut self,
+        id: Id,
+        filter: Filter,
+        notes: Notebook,
+    ) -> Result<Deliveries, SendError> {
+        if self.subscriptions.len() >= SUBSCRIPTIONS {
+            return Err(SendError::Busy);
         }
+        let (outlet, deliveries) = channel(notes);
+        // The other end is in our hands, so it is open.
+        let line = Line::trusted(filter.acknowledgement(&id));
+        outlet.message(Event { number: 1, line }).map_err(|Closed| SendError::Gone)?;
         self.subscriptions.push(Subscription { id, filter, outlet });
-        deliveries
+        Ok(deliveries)
     }
 
     /// Forgets the subscriptions that nobody reads any more.

@@ -81,6 +81,13 @@ fn i15_a_subscription_hears_what_it_asked_for_under_its_own_id() {
     assert!(heard[0].contains("acknowledged") && heard[1].contains("tools/list_changed"));
     assert!(heard.iter().all(|line| line.contains(r#"subscriptionId":"t""#)));
     assert_eq!(arrived(&mut prompts).len(), 1, "the acknowledgement");
+    let mut more: Vec<Deliveries> = (2..64).map(|_| subscribe(&mut b, "1", true)).collect();
+    let (stream, id) = (b.id(), Id::number(1));
+    let refused = b.it.subscribe((stream, id), Filter::default(), b.now).err();
+    assert_eq!(refused, Some(SendError::Busy), "H-08: there is a bound");
+    more.clear();
+    b.gone();
+    drop(subscribe(&mut b, "1", true));
     let mut b = Board::of(Audience::Callers(Era::Modern));
     let mut own = b.open_for(Caller { lasts: true, ..Board::caller("\"t\"", None, true) });
     b.later(100_000);

@@ -126,6 +126,7 @@ ln -sfn "$tools"/node-servers/node_modules/.bin/mcp-server-* "$tools/bin/"
 if [ "${1:-}" = tests ]; then
   find_chromium
   client_packages typescript-client tests/clients/typescript
+  client_packages typescript-v2-client tests/clients/typescript-v2
   client_packages browser tests/clients/browser
   client_packages providers tests/clients/providers
   # With a Node.js of its own: it needs 22.

@@ -35,6 +35,9 @@ pub enum EraError {
     UnknownVersion {
         /// The revision that was asked for.
         requested: String,
+        /// The eras whose revisions are an alternative: a request that carries its revision in `_meta` is modern, whatever
+        /// it says; for a header alone, both are.
+        alternatives: &'static [Era],
     },
 }
 
@@ -60,7 +63,7 @@ pub fn classify(evidence: Evidence<'_>) -> Result<Era, EraError> {
     match evidence.header_version {
         None => Ok(Era::Legacy),
         Some(header) => match Version::parse(header) {
-            None => Err(EraError::UnknownVersion { requested: header.to_owned() }),
+            None => Err(unknown(header, &[Era::Modern, Era::Legacy])),
             Some(_) if evidence.names_session => Ok(Era::Legacy),
             Some(version) => Ok(version.era()),
         },
@@ -78,8 +81,12 @@ fn modern(version: &str) -> Result<Era, EraError> {
     if MODERN.iter().any(|known| known.as_str() == version) {
         Ok(Era::Modern)
     } else {
-        Err(EraError::UnknownVersion { requested: version.to_owned() })
+        Err(unknown(version, &[Era::Modern]))
     }
+}
+
+fn unknown(requested: &str, alternatives: &'static [Era]) -> EraError {
+    EraError::UnknownVersion { requested: requested.to_owned(), alternatives }
 }
 
 #[cfg(test)]
@@ -91,7 +98,7 @@ mod tests {
 
     #[test]
     fn every_combination_has_one_era() {
-        let unknown = || Err(EraError::UnknownVersion { requested: "2099-01-01".to_owned() });
+        let unknown = |alternatives| Err(super::unknown("2099-01-01", alternatives));
         // method, _meta, header, session → era
         for (method, meta_version, header_version, names_session, expected) in [
             (Some("initialize"), None, None, false, Ok(Era::Legacy)),
@@ -107,15 +114,9 @@ mod tests {
             (Some("tools/list"), NEW, NEW, true, Ok(Era::Modern)),
             (Some("tools/list"), NEW, OLD, false, Err(EraError::HeaderMismatch)),
             (Some("tools/list"), NEW, None, false, Err(EraError::HeaderMismatch)),
-            (
-                Some("tools/list"),
-                OLD,
-                OLD,
-                false,
-                Err(EraError::UnknownVersion { requested: "2025-11-25".to_owned() }),
-            ),
-            (Some("tools/list"), Some("2099-01-01"), Some("2099-01-01"), false, unknown()),
-            (Some("tools/list"), None, Some("2099-01-01"), true, unknown()),
+            (Some("tools/list"), OLD, OLD, false, Err(super::unknown("2025-11-25", &[Era::Modern]))),
+            (Some("tools/list"), Some("2099-01-01"), Some("2099-01-01"), false, unknown(&[Era::Modern])),
+            (Some("tools/list"), None, Some("2099-01-01"), true, unknown(&[Era::Modern, Era::Legacy])),
             (None, None, OLD, true, Ok(Era::Legacy)),
             (None, None, NEW, false, Ok(Era::Modern)),
         ] {

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 pub use id::Id;
 pub use salvage::{Salvage, Salvaged};
 
-pub(crate) use object::{Member, Rigour, read_object};
+pub(crate) use object::{Member, Rigour, members, read_object};
 
 use crate::error::{INVALID_REQUEST, PARSE_ERROR};
 
@@ -24,8 +24,10 @@ use crate::error::{INVALID_REQUEST, PARSE_ERROR};
 pub struct Message<'a> {
     raw: &'a str,
     kind: Kind<'a>,
+    id: Option<&'a RawValue>,
     params: Option<&'a RawValue>,
     result: Option<&'a RawValue>,
+    error: Option<&'a RawValue>,
 }
 
 /// What a message is.
@@ -139,7 +141,7 @@ impl<'a> Message<'a> {
             (None, None, Some(_)) => Kind::Response { id: optional(id)?, is_error: true },
             _ => return Err(ParseError::Shape),
         };
-        Ok(Self { raw, kind, params, result })
+        Ok(Self { raw, kind, id, params, result, error })
     }
 
     /// What the message is.
@@ -187,8 +189,17 @@ impl<'a> Message<'a> {
         self.result
     }
 
+    pub(crate) const fn error(&self) -> Option<&'a RawValue> {
+        self.error
+    }
+
     pub(crate) const fn params(&self) -> Option<&'a RawValue> {
         self.params
+    }
+
+    /// The text of the member `id`, as a part of [`Message::raw`].
+    pub(crate) fn id_text(&self) -> Option<&'a str> {
+        self.id.map(RawValue::get)
     }
 }
 

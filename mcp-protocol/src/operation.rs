@@ -7,7 +7,7 @@ mod header;
 
 use std::borrow::Cow;
 
-pub use header::of_headers;
+pub use header::{HeaderMismatch, check_headers, of_headers};
 
 use crate::error::{HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST};
 use crate::jsonrpc::{Id, Kind, Message, ParseError, Rigour};

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
+
 use crate::jsonrpc::{Id, Message, ParseError, Rigour, read_object, string};
 
 /// What a gateway reads in the `params` of a request or notification. Whatever is not there is `None`.
@@ -22,6 +24,10 @@ pub struct Params<'a> {
     pub progress_token: Option<Id>,
     /// What stands in `_meta`.
     pub meta: Meta<'a>,
+    /// The text of `requestId`, as a part of the message.
+    pub(crate) request_id_text: Option<&'a str>,
+    /// The text of `progressToken`, as a part of the message.
+    pub(crate) progress_token_text: Option<&'a str>,
 }
 
 /// What a gateway reads in `params._meta`.
@@ -31,6 +37,10 @@ pub struct Meta<'a> {
     pub protocol_version: Option<Cow<'a, str>>,
     /// `progressToken`: the request asks for progress under this token.
     pub progress_token: Option<Id>,
+    /// The text of `_meta`, as a part of the message.
+    pub(crate) text: Option<&'a str>,
+    /// The text of `progressToken`, as a part of the message.
+    pub(crate) progress_token_text: Option<&'a str>,
 }
 
 /// Why `params` cannot be read without doubt.
@@ -67,6 +77,8 @@ impl<'a> Params<'a> {
             protocol_version: text(version, "protocolVersion")?,
             request_id: id(request_id, "requestId")?,
             progress_token: id(progress_token, "progressToken")?,
+            request_id_text: request_id.map(RawValue::get),
+            progress_token_text: progress_token.map(RawValue::get),
             meta: match meta.filter(|meta| meta.get() != "null") {
                 Some(meta) => Meta::read(meta, rigour)?,
                 None => Meta::default(),
@@ -81,11 +93,13 @@ impl<'a> Meta<'a> {
         Ok(Self {
             protocol_version: text(version, "_meta.io.modelcontextprotocol/protocolVersion")?,
             progress_token: id(progress_token, "_meta.progressToken")?,
+            text: Some(meta.get()),
+            progress_token_text: progress_token.map(RawValue::get),
         })
     }
 }
 
-type RawMember<'a> = &'a serde_json::value::RawValue;
+type RawMember<'a> = &'a RawValue;
 
 const KEYS: [&str; 6] = ["name", "uri", "protocolVersion", "requestId", "progressToken", "_meta"];
 const META_KEYS: [&str; 2] = ["io.modelcontextprotocol/protocolVersion", "progressToken"];

@@ -2,6 +2,8 @@
 
 use mcp_protocol::jsonrpc::{Id, Kind, Message, Salvage, Salvaged};
 use mcp_protocol::params::Params;
+use mcp_protocol::relay::{self, WireId};
+use mcp_protocol::translate;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -40,6 +42,12 @@ fn text(message: &Value, pretty: bool) -> String {
     if pretty { format!("{message:#}") } else { message.to_string() }
 }
 
+/// Both sides of a comparison are read, because reading a float is not exact.
+#[expect(clippy::unwrap_used, reason = "a helper of a test fails it by panicking")]
+fn read(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
 proptest! {
     #[test]
     fn a_message_on_one_line_is_the_same_message(id in id(), method in ".*", params in value(), pretty: bool) {
@@ -49,7 +57,6 @@ proptest! {
         prop_assert_eq!(parsed.raw(), &text);
         let line = parsed.single_line();
         prop_assert!(!line.contains(['\r', '\n']));
-        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         prop_assert_eq!(read(&line), read(&text));
         prop_assert_eq!(parsed.request_id(), Some(&Id::parse(&id.to_string()).unwrap()));
         prop_assert_eq!(parsed.method(), Some(method.as_str()));
@@ -93,5 +100,50 @@ proptest! {
         let escaped: Vec<String> = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
         let plain = Id::parse(&Value::from(text).to_string()).unwrap();
         prop_assert_eq!(plain, Id::parse(&format!("\"{}\"", escaped.concat())).unwrap());
+    }
+
+    #[test]
+    fn i14_what_a_server_gets_is_the_request_but_for_id_and_token_and_its_answer_comes_back_whole(
+        id in id(), token in id(), arguments in value(), wire: u64, pretty: bool,
+    ) {
+        let build = |id: &Value, token: &Value| json!({"jsonrpc": "2.0", "id": id, "method": "m",
+            "params": {"arguments": arguments, "_meta": {"progressToken": token, "id": 1}}});
+        let sent = text(&build(&id, &token), pretty);
+        let message = Message::parse(sent.as_bytes()).unwrap();
+        let params = Params::of(&message).unwrap();
+        let got = relay::request(&message, &params, WireId::new(wire));
+        prop_assert!(!got.contains(['\r', '\n']));
+        let wire = Value::from(wire);
+        prop_assert_eq!(read(&got), read(&build(&wire, &wire).to_string()));
+        let answered = |id: &Value| json!({"result": arguments, "id": id, "jsonrpc": "2.0"});
+        let answer = answered(&wire).to_string();
+        let back = relay::answer(&Message::parse(answer.as_bytes()).unwrap(), message.request_id().unwrap());
+        prop_assert_eq!(back, answered(&id).to_string());
+    }
+
+    #[test]
+    fn a_legacy_server_gets_the_arguments_byte_for_byte_and_its_result_comes_back_with_more(
+        arguments in value(), result in value(), progress: bool,
+    ) {
+        let mut meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {}});
+        if progress {
+            meta["progressToken"] = json!("p");
+        }
+        let sent = json!({"jsonrpc": "2.0", "id": "c", "method": "tools/call",
+            "params": {"_meta": meta, "arguments": arguments, "requestState": "s"}}).to_string();
+        let message = Message::parse(sent.as_bytes()).unwrap();
+        let params = Params::of(&message).unwrap();
+        let got = translate::request(&message, &params, WireId::new(5));
+        let meta = if progress { json!({"progressToken": 5}) } else { json!({}) };
+        let expected = json!({"_meta": meta, "arguments": arguments}).to_string();
+        prop_assert_eq!(&read(&got)["params"], &read(&expected));
+        prop_assert!(got.contains(&arguments.to_string()));
+        let answer = json!({"jsonrpc": "2.0", "id": 5, "result": {"content": result}}).to_string();
+        let answer = Message::parse(answer.as_bytes()).unwrap();
+        let back = translate::answer(&answer, &Id::parse("\"c\"").unwrap(), true, "{}");
+        let back = read(&back);
+        prop_assert_eq!(&back["result"]["content"], &read(&result.to_string()));
+        prop_assert_eq!((&back["id"], &back["result"]["resultType"]), (&json!("c"), &json!("complete")));
     }
 }

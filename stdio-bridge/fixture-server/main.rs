@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 ///
 /// - `--crash-at-start`, `--crash-at-initialize`: exits without a word;
 /// - `--refuse-initialize`, `--silent-initialize`: answers with an error, or never;
+/// - `--silent-discover`: never answers `server/discover`;
 /// - `--stubborn`: ignores SIGTERM and the end of stdin;
 /// - `--ask-roots`: asks for the client's roots, with id 0, as soon as the client is ready;
 /// - `--deaf`: reads nothing after `notifications/initialized`;
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
     if flags.has("--stubborn") {
         ignore_sigterm();
     }
-    let mut server = Server { flags, released: Vec::new(), waiting: Vec::new() };
+    let mut server = Server { flags, released: Vec::new(), waiting: Vec::new(), asking: None };
     for line in io::stdin().lock().lines().map_while(Result::ok) {
         let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
         if let Some(code) = server.receive(&message) {
@@ -53,6 +54,8 @@ struct Server {
     released: Vec<Value>,
     /// Open calls of `slow`: their ids, and what releases them.
     waiting: Vec<(Value, Value)>,
+    /// The open call of `elicit`.
+    asking: Option<Value>,
 }
 
 impl Server {
@@ -73,6 +76,12 @@ impl Server {
                     park_for_ever();
                 }
             }
+            Some("server/discover") => {
+                if !self.flags.has("--silent-discover") {
+                    let error = json!({"code": -32601, "message": "Method not found"});
+                    send(&json!({"jsonrpc": "2.0", "id": id, "error": error}));
+                }
+            }
             Some("test/release") => {
                 self.released.push(params);
                 self.release();
@@ -88,9 +97,7 @@ impl Server {
                     answer(&id, &json!({}));
                 }
             }
-            None => send(
-                &json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"heard": message}}),
-            ),
+            None => self.hear(message),
         }
         None
     }
@@ -104,11 +111,22 @@ impl Server {
         } else if !self.flags.has("--silent-initialize") {
             answer(
                 id,
-                &json!({"protocolVersion": "2025-11-25", "capabilities": {"tools": {}},
+                &json!({"protocolVersion": "2025-11-25", "capabilities": {"tools": {"listChanged": true}, "logging": {}},
                     "serverInfo": {"name": "fixture", "version": "1"}}),
             );
         }
         None
+    }
+
+    /// An answer of the client: to `elicit`, or to nobody.
+    fn hear(&mut self, message: &Value) {
+        match (self.asking.take(), message.get("result")) {
+            (Some(id), Some(result)) => answer(&id, &json!({ "heard": result })),
+            (Some(id), None) => answer(&id, &json!({ "refused": message })),
+            _ => send(
+                &json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"heard": message}}),
+            ),
+        }
     }
 
     /// Answers the slow calls whose time has come.

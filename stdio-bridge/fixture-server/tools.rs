@@ -12,6 +12,8 @@ use crate::{Server, answer, send, write};
 /// - `echo`: answers its arguments;
 /// - `slow`: answers when the notification `test/release` repeats its arguments;
 /// - `silent`: never answers;
+/// - `elicit`: asks the client (id 7) and answers what it heard; `visit`: refuses until a URL was visited;
+///   `change`: says that its tools have changed, and answers;
 /// - `crash`: exits without an answer; `farewell`: answers and exits in one breath;
 /// - `noise`: writes 300 KB to stderr, without a line end first, then answers;
 /// - `big`: answers with a text of `arguments.bytes` bytes; with `arguments.first`, the id comes first;
@@ -19,7 +21,7 @@ use crate::{Server, answer, send, write};
 /// - `family`: starts two processes that outlive it if nobody ends them, and answers with their ids;
 /// - `progress`: sends progress (when asked to) and a log message, then answers;
 /// - `chatter`: sends `arguments.count` log messages of 1 KB each, then answers;
-/// - `environment`: answers with its environment; `pid`: with its process id.
+/// - `environment`: answers with its environment; `pid`: with its process id; `id`: with the id of the request.
 pub(super) fn call(server: &mut Server, id: Value, params: &Value) -> Option<ExitCode> {
     let arguments = params.get("arguments").cloned().unwrap_or_default();
     let result = match params.get("name").and_then(Value::as_str).unwrap_or_default() {
@@ -30,6 +32,23 @@ pub(super) fn call(server: &mut Server, id: Value, params: &Value) -> Option<Exi
             return None;
         }
         "silent" => return None,
+        "elicit" => {
+            let params = json!({"message": "Who?", "requestedSchema": {"type": "object", "properties": {}}});
+            send(&json!({"jsonrpc": "2.0", "id": 7, "method": "elicitation/create", "params": params}));
+            server.asking = Some(id);
+            return None;
+        }
+        "visit" => {
+            let asked =
+                json!({"mode": "url", "elicitationId": "v", "url": "https://a.example/", "message": "Go"});
+            let error = json!({"code": -32042, "message": "visit first", "data": {"elicitations": [asked]}});
+            send(&json!({"jsonrpc": "2.0", "id": id, "error": error}));
+            return None;
+        }
+        "change" => {
+            send(&json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}));
+            json!({"changed": true})
+        }
         "crash" => return Some(ExitCode::from(5)),
         "farewell" => {
             answer(&id, &json!({"bye": true}));
@@ -49,6 +68,7 @@ pub(super) fn call(server: &mut Server, id: Value, params: &Value) -> Option<Exi
         "progress" => progress(params),
         "chatter" => chatter(&arguments),
         "environment" => std::env::vars().map(|(name, value)| (name, Value::from(value))).collect(),
+        "id" => json!({"id": id}),
         "pid" => json!({"pid": std::process::id()}),
         _ => json!({"isError": true}),
     };

@@ -7,10 +7,10 @@ use axum::Router;
 use service_kit::clock::Clock;
 use service_kit::random::Rng;
 
-use crate::config::{Change, Servers};
+use crate::config::{Change, ServerName, Servers};
 use crate::http::{self, Journal};
 use crate::process::Supervisor;
-use crate::session::Sessions;
+use crate::session::{Children, Eras, Hosts, Sessions};
 use crate::settings::{AccessSettings, Limits, Settings};
 
 /// The bridge, without a port.
@@ -20,6 +20,7 @@ pub struct Bridge {
     pub(crate) limits: Limits,
     servers: RwLock<Arc<Servers>>,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) hosts: Arc<Hosts>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) journal: Journal,
     supervisor: Supervisor,
@@ -31,10 +32,13 @@ impl Bridge {
     pub fn new(settings: Settings, rng: Arc<dyn Rng>, clock: Arc<dyn Clock>) -> Arc<Self> {
         let Settings { bind: _, access, limits, servers } = settings;
         let supervisor = Supervisor::default();
-        let sessions = Sessions::new(limits, supervisor.clone(), rng);
+        let children = Children::new(limits, supervisor.clone());
+        let eras = Arc::<Eras>::default();
+        let sessions = Sessions::new(Arc::clone(&children), Arc::clone(&eras), Arc::clone(&rng));
+        let hosts = Hosts::new(children, eras, rng);
         let journal = Journal::default();
         let servers = RwLock::new(Arc::new(servers));
-        Arc::new(Self { access, limits, servers, sessions, clock, journal, supervisor })
+        Arc::new(Self { access, limits, servers, sessions, hosts, clock, journal, supervisor })
     }
 
     /// The routes of the bridge.
@@ -50,7 +54,7 @@ impl Bridge {
 
     /// From now on `next` is served. Servers whose entry stays the same keep their sessions; those of the others end, and a client
     /// that comes back begins a new one, with the server as it is now.
-    pub fn replace_servers(&self, next: Servers) -> BTreeMap<String, Change> {
+    pub fn replace_servers(&self, next: Servers) -> BTreeMap<ServerName, Change> {
         let next = Arc::new(next);
         let mut servers = self.servers.write().unwrap_or_else(PoisonError::into_inner);
         let changes = servers.changes(&next);
@@ -59,6 +63,7 @@ impl Bridge {
         for (name, change) in &changes {
             if *change != Change::Added {
                 self.sessions.end_all_of(name);
+                self.hosts.end_all_of(name);
             }
         }
         changes
@@ -74,6 +79,12 @@ impl Bridge {
     #[must_use]
     pub fn session_count(&self) -> usize {
         self.sessions.count()
+    }
+
+    /// How many children serve modern requests.
+    #[must_use]
+    pub fn host_count(&self) -> usize {
+        self.hosts.count()
     }
 
     /// Ends all sessions and waits until every child is reaped. It takes as long as the slowest child, at most

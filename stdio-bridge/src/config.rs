@@ -6,7 +6,7 @@ mod program;
 mod sandbox;
 mod variables;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,6 +55,9 @@ pub struct Launch {
     pub directory: Option<PathBuf>,
     /// What is taken away from it before it starts.
     pub sandbox: Option<Sandbox>,
+    /// Whether one child may serve the modern requests of everybody: it keeps nothing of one request for another, and
+    /// answers the same whoever asks. False where the operator does not say so.
+    pub is_stateless: bool,
 }
 
 /// What a child sees of the bridge's own environment. Secrets of the bridge and loader variables are not in it.
@@ -136,17 +139,17 @@ impl Servers {
         self.by_name.get(name)
     }
 
-    /// What becomes of each server when `next` takes the place of these, by name. Those that stay as they are are left out.
+    /// What becomes of each server when `next` takes the place of these. Those that stay as they are are left out.
     #[must_use]
-    pub fn changes(&self, next: &Self) -> BTreeMap<String, Change> {
-        let names: BTreeSet<&String> = self.by_name.keys().chain(next.by_name.keys()).collect();
-        let change = |name: &String| match (self.by_name.get(name), next.by_name.get(name)) {
+    pub fn changes(&self, next: &Self) -> BTreeMap<ServerName, Change> {
+        let all = self.by_name.values().chain(next.by_name.values()).map(|launch| &launch.name);
+        let change = |name: &ServerName| match (self.get(name.as_str()), next.get(name.as_str())) {
             (None, Some(_)) => Some(Change::Added),
             (Some(_), None) => Some(Change::Removed),
             (Some(old), Some(new)) if old != new => Some(Change::Changed),
             _ => None,
         };
-        names.into_iter().filter_map(|name| Some((name.clone(), change(name)?))).collect()
+        all.filter_map(|name| Some((name.clone(), change(name)?))).collect()
     }
 
     /// The names of all servers, sorted.
@@ -190,7 +193,8 @@ impl Launch {
         if let Some(missing) = directory.as_ref().filter(|directory| !directory.is_dir()) {
             return Err(format!(".cwd: {} is not a directory", missing.display()));
         }
-        Ok(Self { name, program, arguments: entry.arguments, environment, directory, sandbox: entry.sandbox })
+        let Entry { arguments, sandbox, is_stateless, .. } = entry;
+        Ok(Self { name, program, arguments, environment, directory, sandbox, is_stateless })
     }
 }
 

@@ -3,9 +3,12 @@
 mod accept;
 mod access;
 mod answer;
+mod body;
 mod delete;
 mod envelope;
 mod get;
+mod initialize;
+mod modern;
 mod post;
 mod proof;
 mod refusal;

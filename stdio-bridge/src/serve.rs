@@ -127,7 +127,7 @@ async fn follow<S: Strings + Sync>(bridge: &Bridge, file: Option<(ConfigFile, &S
             None => {}
             Some(Ok(servers)) => {
                 for (server, change) in bridge.replace_servers(servers) {
-                    tracing::info!(server, ?change, "the servers have changed");
+                    tracing::info!(%server, ?change, "the servers have changed");
                 }
             }
             Some(Err(mistakes)) => {

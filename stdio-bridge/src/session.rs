@@ -1,20 +1,33 @@
-//! Legacy sessions: which caller owns which child, and how many there may be.
+//! Which caller owns which child, and how many there may be: legacy sessions ([`Sessions`]), and modern requests, for which
+//! nobody has to remember anything but the bridge ([`Hosts`]).
 
+mod call;
+mod children;
+mod host;
+mod hosts;
 mod id;
+mod probe;
 mod seats;
 mod table;
+mod translator;
 
 use std::sync::Arc;
 
 use crate::config::ServerName;
 use crate::process::{Process, StartError};
 
+pub use call::{Call, Who};
+pub use children::Children;
+pub use host::{Host, Watch};
+pub use hosts::{Hosts, Parked};
 pub use id::SessionId;
+pub use probe::Eras;
 pub use table::{Sessions, Starting};
+pub use translator::Translator;
 
 /// Whom a session belongs to. A session id is no proof of anything: each request must come from the same owner
 /// (security best practices, "Session Hijacking").
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Owner {
     /// The server whose address was used.
     pub server: ServerName,
@@ -24,11 +37,20 @@ pub struct Owner {
     pub client: Option<Arc<str>>,
 }
 
+impl Owner {
+    /// Everybody who uses the same server.
+    #[must_use]
+    pub fn anybody(&self) -> Self {
+        Self { server: self.server.clone(), user: None, client: None }
+    }
+}
+
 /// One session: an owner and their child.
 #[derive(Debug)]
 pub struct Session {
     owner: Owner,
     process: Process,
+    translator: Option<Translator>,
 }
 
 impl Session {
@@ -36,6 +58,12 @@ impl Session {
     #[must_use]
     pub const fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// Who speaks for the client, where the child is a modern one.
+    #[must_use]
+    pub const fn translator(&self) -> Option<&Translator> {
+        self.translator.as_ref()
     }
 }
 
@@ -51,6 +79,9 @@ pub enum OpenError {
     /// The child does not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The child does not answer `initialize` as a server must.
+    #[error("the server does not answer initialize as it must")]
+    Handshake,
     /// There was no randomness for the session id.
     #[error(transparent)]
     NoEntropy(#[from] service_kit::random::NoEntropy),

@@ -62,10 +62,35 @@ pub struct Limits {
     pub max_sessions_per_user: usize,
     /// `MCP_MAX_MESSAGE_BYTES`: one message, in either direction.
     pub max_message_bytes: usize,
+    /// What a client of a legacy session may come back for.
+    pub replay: ReplayLimits,
+    /// How long an answer to `server/discover` is waited for before a server counts as one that knows only `initialize`.
+    pub probe_timeout: Duration,
+    /// How long, after a server has asked its client for something, it may ask for more in the same answer.
+    pub gather: Duration,
+    /// How long a server's question to its client stays open.
+    pub input_timeout: Duration,
+    /// How long the body of a request may stand still.
+    pub read_timeout: Duration,
     /// From closing a child's stdin to SIGTERM.
     pub exit_grace: Duration,
     /// From SIGTERM to SIGKILL.
     pub terminate_grace: Duration,
+}
+
+/// How many events of a legacy session are kept for clients whose connection broke.
+#[derive(Debug, Clone, Copy)]
+pub struct ReplayLimits {
+    /// `MCP_REPLAY_EVENTS`: their number; 0 keeps none.
+    pub events: usize,
+    /// `MCP_REPLAY_BYTES`: their length together. An answer that is longer is kept alone if its client had gone before it.
+    pub bytes: usize,
+}
+
+impl Default for ReplayLimits {
+    fn default() -> Self {
+        Self { events: 256, bytes: 256 * 1024 }
+    }
 }
 
 impl Default for Limits {
@@ -80,6 +105,11 @@ impl Default for Limits {
             max_sessions: 256,
             max_sessions_per_user: 16,
             max_message_bytes: 16 * 1024 * 1024,
+            replay: ReplayLimits::default(),
+            probe_timeout: Duration::from_secs(10),
+            gather: Duration::from_millis(25),
+            input_timeout: Duration::from_secs(5 * 60),
+            read_timeout: Duration::from_secs(30),
             exit_grace: Duration::from_secs(2),
             terminate_grace: Duration::from_secs(3),
         }
@@ -179,6 +209,10 @@ impl Limits {
             max_sessions: count(reader, "MCP_MAX_SESSIONS", default.max_sessions),
             max_sessions_per_user: count(reader, "MCP_MAX_SESSIONS_PER_USER", default.max_sessions_per_user),
             max_message_bytes: count(reader, "MCP_MAX_MESSAGE_BYTES", default.max_message_bytes),
+            replay: ReplayLimits {
+                events: reader.or("MCP_REPLAY_EVENTS", default.replay.events, "a whole number"),
+                bytes: count(reader, "MCP_REPLAY_BYTES", default.replay.bytes),
+            },
             ..default
         }
     }

@@ -6,7 +6,7 @@
 //! [`sdk::Sdk`]; [`raw`] sends bytes that no client library would; [`forge::Forge`] signs tokens with the
 //! gateway's own key, good ones and bad ones; [`document::DocumentServer`] is an issuer that
 //! is down, slow or hostile; [`upstream::Recorder`] takes the place of the bridge and remembers what
-//! reached it; [`launch::Launched`] is the program that
+//! reached it; [`bare_bridge::BareBridge`] is the bridge alone; [`launch::Launched`] is the program that
 //! `just run` starts, as a person would start and stop it.
 //!
 //! A failed expectation in here ends the test: the harness panics, with a message that says what it saw.
@@ -14,6 +14,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a harness fails its test by panicking")]
 #![expect(clippy::missing_panics_doc, reason = "every function here panics when the test has failed")]
 
+pub mod bare_bridge;
 pub mod bare_edge;
 pub mod browser;
 pub mod chromium;

@@ -78,28 +78,30 @@ async fn h_06_a_session_belongs_to_the_user_and_client_that_opened_it() {
     gateway.stop().await;
 }
 
+/// A modern server (Python), and a legacy one (TypeScript) in front of which the bridge translates.
 #[tokio::test]
-async fn a_modern_request_is_told_which_revisions_are_served() {
+async fn a_modern_client_discovers_servers_of_both_eras() {
     let gateway = Gateway::start().await;
-    let token = Forge::of(&gateway, "time").token();
-    let discover = json!({ "jsonrpc": "2.0", "id": "d", "method": "server/discover", "params": { "_meta": {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
-    }}});
-    let answer = Client::new()
-        .post(gateway.url("/time/mcp"))
-        .bearer_auth(&token)
-        .header("accept", "application/json, text/event-stream")
-        .header("mcp-protocol-version", "2026-07-28")
-        .header("mcp-method", "server/discover")
-        .json(&discover)
-        .send()
-        .await
-        .expect("an answer");
-    assert_eq!(answer.status(), 400);
-    let error: Value = answer.json().await.expect("JSON");
-    assert_eq!((&error["id"], &error["error"]["code"]), (&json!("d"), &json!(-32022)));
-    assert_eq!(error["error"]["data"]["requested"], "2026-07-28");
-    let supported = error["error"]["data"]["supported"].as_array().expect("a list");
-    assert!(supported.contains(&json!("2025-11-25")));
+    for server in ["time", "everything"] {
+        let token = Forge::of(&gateway, server).token();
+        let discover = json!({ "jsonrpc": "2.0", "id": "d", "method": "server/discover", "params": { "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
+        }}});
+        let answer = Client::new()
+            .post(gateway.url(&format!("/{server}/mcp")))
+            .bearer_auth(&token)
+            .header("accept", "application/json, text/event-stream")
+            .header("mcp-protocol-version", "2026-07-28")
+            .header("mcp-method", "server/discover")
+            .json(&discover)
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status(), 200, "{server}");
+        assert!(!answer.headers().contains_key("mcp-session-id"));
+        let found: Value = answer.json().await.expect("JSON");
+        assert_eq!((&found["id"], &found["result"]["resultType"]), (&json!("d"), &json!("complete")));
+        assert_eq!(found["result"]["supportedVersions"], json!(["2026-07-28"]), "{server}");
+    }
     gateway.stop().await;
 }

@@ -34,6 +34,12 @@ impl Id {
         Ok(Self { raw: raw.into(), canonical })
     }
 
+    /// An integer.
+    #[must_use]
+    pub fn number(number: u64) -> Self {
+        Self { raw: number.to_string().into(), canonical: None }
+    }
+
     /// The id's JSON text, as it was written.
     #[must_use]
     pub fn as_raw(&self) -> &str {

@@ -37,6 +37,38 @@ pub(crate) fn read_object<'a, const N: usize>(
     members
 }
 
+/// All members of the one JSON object that `text` holds, in their order; each key may be there once.
+pub(crate) fn members(text: &str) -> Result<Vec<(Cow<'_, str>, Member<'_>)>, ParseError> {
+    if !text.starts_with('{') {
+        return Err(not_an_object(text));
+    }
+    let all: All<'_> = serde_json::from_str(text).map_err(|error| syntax(&error))?;
+    let mut keys: Vec<Cow<'_, str>> = all.0.iter().map(|(key, _)| key.clone()).collect();
+    if has_repetition(&mut keys) { Err(ParseError::Repeated) } else { Ok(all.0) }
+}
+
+struct All<'a>(Vec<(Cow<'a, str>, Member<'a>)>);
+
+impl<'de> Deserialize<'de> for All<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = All<'de>;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((key, value)) = map.next_entry::<Text<'de>, Member<'de>>()? {
+                    members.push((key.0, value));
+                }
+                Ok(All(members))
+            }
+        }
+        deserializer.deserialize_map(Reader)
+    }
+}
+
 fn not_an_object(text: &str) -> ParseError {
     serde_json::from_str::<IgnoredAny>(text).map_or_else(|error| syntax(&error), |_| ParseError::NotAnObject)
 }

@@ -6,6 +6,8 @@ use base64ct::{Base64, Encoding as _};
 
 use super::{Ambiguous, Operation, Target, is_name};
 use crate::era::Era;
+use crate::jsonrpc::Message;
+use crate::params::Params;
 use crate::version::Version;
 
 /// What a request asks for by its headers `MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name`; `None` when they prove
@@ -35,6 +37,43 @@ pub fn of_headers(
         Target::Resource => Operation::ReadResource(read_name(name)?),
         Target::None(operation) => operation,
     }))
+}
+
+/// The standard headers of a modern request do not say what its body says: HTTP 400, -32020.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderMismatch {
+    /// `Mcp-Method`
+    #[error("the header Mcp-Method must be there, and equal to the method in the body")]
+    Method,
+    /// `Mcp-Name`
+    #[error("the header Mcp-Name must be there, and equal to params.name or params.uri in the body")]
+    Name,
+}
+
+/// Compares `Mcp-Method` and `Mcp-Name` with the body that they came with (2026-07-28, "Server Validation").
+///
+/// # Errors
+/// [`HeaderMismatch`].
+pub fn check_headers(
+    (method, name): (Option<&[u8]>, Option<&[u8]>),
+    message: &Message<'_>,
+    params: &Params<'_>,
+) -> Result<(), HeaderMismatch> {
+    let own = message.method().unwrap_or_default();
+    if method != Some(own.as_bytes()) {
+        return Err(HeaderMismatch::Method);
+    }
+    let own = match Target::of(own) {
+        Target::Tool | Target::Prompt => params.name.as_deref(),
+        Target::Resource => params.uri.as_deref(),
+        Target::None(_) => return Ok(()),
+    };
+    match (own, name) {
+        // Without a name there is nothing to be equal to; the server says what is missing.
+        (None, None) => Ok(()),
+        (Some(own), Some(_)) if read_name(name).is_ok_and(|name| name == own) => Ok(()),
+        _ => Err(HeaderMismatch::Name),
+    }
 }
 
 fn is_modern(version: &[u8]) -> bool {
@@ -70,4 +109,36 @@ fn decode(value: &str) -> Option<String> {
     let name = String::from_utf8(bytes).ok()?;
     let is_canonical = Base64::encode_string(name.as_bytes()) == encoded;
     (is_canonical && is_name(&name) && !name.starts_with("=?")).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h02_the_headers_must_say_what_the_body_says() {
+        let name = HeaderMismatch::Name;
+        let encoded = "=?base64?w6k=?=";
+        for (body, method, header, expected) in [
+            (r#""tools/call","params":{"name":"t"}"#, Some("tools/call"), Some("t"), Ok(())),
+            (r#""tools/call","params":{"name":"é"}"#, Some("tools/call"), Some(encoded), Ok(())),
+            (r#""tools/call","params":{"name":"é"}"#, Some("tools/call"), Some("=?BASE64?w6k=?="), Err(name)),
+            (r#""tools/call","params":{"name":"é"}"#, Some("tools/call"), Some("=?base64?w6k?="), Err(name)),
+            (r#""tools/call","params":{"name":"t"}"#, Some("tools/call"), Some("T"), Err(name)),
+            (r#""tools/call","params":{"name":"t"}"#, Some("tools/call"), None, Err(name)),
+            (r#""tools/call","params":{}"#, Some("tools/call"), Some("t"), Err(name)),
+            (r#""tools/call","params":{}"#, Some("tools/call"), None, Ok(())),
+            (r#""resources/read","params":{"uri":"a:b"}"#, Some("resources/read"), Some("a:b"), Ok(())),
+            (r#""prompts/get","params":{"name":"p"}"#, Some("prompts/get"), Some("q"), Err(name)),
+            (r#""tools/list""#, Some("tools/list"), Some("whatever"), Ok(())),
+            (r#""tools/list""#, Some("Tools/list"), None, Err(HeaderMismatch::Method)),
+            (r#""tools/list""#, None, None, Err(HeaderMismatch::Method)),
+        ] {
+            let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":{body}}}"#);
+            let message = Message::parse(text.as_bytes()).unwrap();
+            let params = Params::of(&message).unwrap();
+            let headers = (method.map(str::as_bytes), header.map(str::as_bytes));
+            assert_eq!(check_headers(headers, &message, &params), expected, "{body} {method:?} {header:?}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ pub(super) struct Entry {
     pub(super) environment: BTreeMap<String, String>,
     pub(super) directory: Option<String>,
     pub(super) sandbox: Option<Sandbox>,
+    pub(super) is_stateless: bool,
 }
 
 /// The entries of the file by name; `None` for those that are wrong.
@@ -43,7 +44,7 @@ pub(super) fn read(text: &str, mistakes: &mut Vec<String>) -> Vec<(String, Optio
     entries
 }
 
-const MEMBERS: [&str; 6] = ["command", "args", "env", "cwd", "sandbox", "type"];
+const MEMBERS: [&str; 7] = ["command", "args", "env", "cwd", "sandbox", "stateless", "type"];
 
 fn servers(value: &RawValue, mistakes: &mut Vec<String>) -> Vec<(String, Option<Entry>)> {
     let Some(servers) =
@@ -98,6 +99,9 @@ fn member(entry: &mut Entry, place: &str, (key, value): (&str, &RawValue), mista
         "env" => entry.environment = environment(&place, value, mistakes),
         "cwd" => entry.directory = string(&place, value, mistakes),
         "sandbox" => entry.sandbox = sandbox(&place, value, mistakes),
+        "stateless" => {
+            entry.is_stateless = typed(&place, value, "true or false", mistakes).unwrap_or_default();
+        }
         _ => {
             if value.get() != "\"stdio\"" {
                 mistakes.push(format!("{place}: expected \"stdio\"; remote servers are not served yet"));

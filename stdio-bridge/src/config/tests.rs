@@ -22,6 +22,7 @@ fn a_server_is_found_and_starts_with_nothing_but_its_own_environment() {
     assert!(launch.program.is_absolute());
     assert_eq!(launch.arguments, ["-c", "a b"]);
     assert_eq!(launch.directory.as_deref(), Some(Path::new("/")));
+    assert!(!launch.is_stateless, "I-15: not shared unless the operator says so");
     let names: Vec<&str> = launch.environment.keys().map(String::as_str).collect();
     assert_eq!(names, ["HOME", "PATH", "TOKEN"], "I-02: neither SECRET nor LD_PRELOAD");
 }
@@ -39,11 +40,12 @@ fn every_mistake_has_its_place_and_all_are_told() {
         "h":{"command":"sh"},"h":{"command":"sh"},
         "i":{"type":"http","command":"sh"},
         "j":{"command":"sh","command":"sh"},
-        "k":7
+        "k":7,
+        "l":{"command":"sh","stateless":"yes"}
     },"other":1}"#;
     let told = mistakes(text).join("\n");
     for part in [
-        "mcpServers.a.comand: unknown member; expected command, args, env, cwd",
+        "mcpServers.a.comand: unknown member; expected command, args, env, cwd, sandbox, stateless, type",
         "mcpServers.b.command: there is no program \"no-such-program-here\" on the PATH",
         "mcpServers.c.url: remote servers are not served yet",
         "mcpServers.d.args: expected a list of strings",
@@ -55,6 +57,7 @@ fn every_mistake_has_its_place_and_all_are_told() {
         "mcpServers.i.type: expected \"stdio\"",
         "mcpServers.j.command: this member is there twice",
         "mcpServers.k: expected an object such as",
+        "mcpServers.l.stateless: expected true or false",
         "other: unknown member; expected mcpServers",
     ] {
         assert!(told.contains(part), "\"{part}\" is missing in:\n{told}");

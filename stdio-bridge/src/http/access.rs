@@ -9,7 +9,7 @@ use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use mcp_protocol::error::INVALID_REQUEST;
-use mcp_protocol::headers::{CLIENT_ID, METHOD, NAME, PROTOCOL_VERSION, SESSION_ID, USER_ID};
+use mcp_protocol::headers::{CLIENT_ID, LAST_EVENT_ID, METHOD, NAME, PROTOCOL_VERSION, SESSION_ID, USER_ID};
 use url::{Host, Url};
 
 use super::refusal::Refusal;
@@ -31,11 +31,12 @@ pub(super) async fn check(State(bridge): State<Arc<Bridge>>, request: Request, n
 }
 
 /// Headers that decide something. Two of one kind could mean one thing here and another at the edge.
-const SINGLE: [HeaderName; 9] = [
+const SINGLE: [HeaderName; 10] = [
     HOST,
     ORIGIN,
     CONTENT_TYPE,
     HeaderName::from_static(SESSION_ID),
+    HeaderName::from_static(LAST_EVENT_ID),
     HeaderName::from_static(PROTOCOL_VERSION),
     HeaderName::from_static(METHOD),
     HeaderName::from_static(NAME),

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
 use mcp_protocol::headers::{CLIENT_ID, PROTOCOL_VERSION, SESSION_ID, USER_ID};
+use mcp_protocol::version::Version;
 
 use super::accept::Accepts;
 use super::refusal::Refusal;
+use super::sse::Resumption;
 use crate::app::Bridge;
 use crate::config::Launch;
 use crate::session::{Owner, Session, SessionId};
@@ -40,6 +42,14 @@ impl<'a> Envelope<'a> {
         };
         let session = get(SESSION_ID).map(http::HeaderValue::as_bytes);
         Ok(Self { owner, accepts: Accepts::read(headers), version, session })
+    }
+
+    /// What the client does with event ids. Without a version it is too old to know a beginning without data.
+    pub(super) fn resumption(&self) -> Resumption {
+        match self.version.and_then(Version::parse) {
+            Some(version) if version >= Version::V20251125 => Resumption::Primed,
+            _ => Resumption::Ids,
+        }
     }
 
     /// Whether there is an `Mcp-Session-Id`, of whatever worth.

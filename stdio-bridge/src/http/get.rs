@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use mcp_protocol::era::{Era, Evidence, classify};
 use mcp_protocol::error::INVALID_REQUEST;
+use mcp_protocol::headers::LAST_EVENT_ID;
 
 use super::envelope::Envelope;
 use super::refusal::Refusal;
 use super::sse;
 use crate::app::Bridge;
 use crate::config::Launch;
+use crate::process::{EventId, SendError};
 
-/// Opens the stream of a session (2025-11-25, "Listening for Messages from the Server"). A session has one; a newer
-/// one takes over, because a client that comes back after a broken connection must not find it taken.
+/// Opens a stream of a session (2025-11-25, "Listening for Messages from the Server"), or goes on with one whose
+/// connection broke (`Last-Event-ID`), whichever way it began.
 pub(super) async fn get(
     bridge: &Arc<Bridge>,
     launch: &Launch,
@@ -26,8 +28,15 @@ pub(super) async fn get(
         let message = "the header Accept must list text/event-stream";
         return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, INVALID_REQUEST, message));
     }
-    let deliveries = envelope.session(bridge)?.process().listen().await?;
-    Ok(sse::listen(deliveries, bridge.limits.keep_alive))
+    let session = envelope.session(bridge)?;
+    let deliveries = match headers.get(HeaderName::from_static(LAST_EVENT_ID)) {
+        Some(last) => {
+            let last = EventId::parse(last.as_bytes()).ok_or(SendError::Forgotten)?;
+            (session.process().resume(last).await?, last.number)
+        }
+        None => (session.process().listen().await?, 0),
+    };
+    Ok(sse::listen(deliveries, envelope.resumption(), bridge.limits.keep_alive))
 }
 
 /// The modern era knows POST only (2026-07-28, "Earlier revisions").

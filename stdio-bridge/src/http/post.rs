@@ -2,24 +2,27 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::Request as HttpRequest;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use mcp_protocol::era::{Era, Evidence, classify};
 use mcp_protocol::error::INVALID_REQUEST;
-use mcp_protocol::headers::SESSION_ID;
-use mcp_protocol::jsonrpc::{Id, Kind, Message};
+use mcp_protocol::jsonrpc::{Kind, Message};
 use mcp_protocol::params::Params;
+use mcp_protocol::relay;
 use tokio_util::bytes::Bytes;
 
-use super::answer::{self, Answer};
+use super::answer::{self, Recipient, Source};
+use super::body;
 use super::envelope::Envelope;
+use super::initialize::{Opening, initialize};
+use super::modern::{self, Asked};
 use super::refusal::Refusal;
 use crate::app::Bridge;
 use crate::config::Launch;
-use crate::process::{Delivery, Failure, Line, Request};
+use crate::process::{Caller, Line, Request};
+use crate::session::Session;
 
 /// Answers a POST (2025-11-25, "Sending Messages to the Server"): 202 for notifications and responses; for requests
 /// the answer as JSON, or as an event stream when something has to go before it.
@@ -31,76 +34,96 @@ pub(super) async fn post(
     let (head, body) = request.into_parts();
     let envelope = Envelope::read(launch, &head.headers)?;
     require_json(&head.headers)?;
-    let body = to_bytes(body, bridge.limits.max_message_bytes).await.map_err(|_| too_large())?;
+    let limits = &bridge.limits;
+    let body = body::read(body, limits.max_message_bytes, limits.read_timeout).await?;
     let message = Message::parse(&body)?;
-    serve(bridge, launch, &envelope, (&message, &body))
-        .await
-        .map_err(|refusal| refusal.about(message.request_id()))
+    let posted = Posted { headers: &head.headers, message: &message, body: &body };
+    serve(bridge, launch, &envelope, &posted).await.map_err(|refusal| refusal.about(message.request_id()))
+}
+
+/// A message, and what it came with.
+struct Posted<'a> {
+    headers: &'a HeaderMap,
+    message: &'a Message<'a>,
+    body: &'a Bytes,
 }
 
 async fn serve(
     bridge: &Arc<Bridge>,
     launch: &Arc<Launch>,
     envelope: &Envelope<'_>,
-    (message, body): (&Message<'_>, &Bytes),
+    posted: &Posted<'_>,
 ) -> Result<Response, Refusal> {
+    let Posted { headers, message, body } = *posted;
     let params = Params::of(message)?;
-    match era(envelope, message, &params)? {
-        Era::Modern => return Err(Refusal::modern_era(envelope.version.unwrap_or_default())),
-        Era::Legacy => {}
+    if era(envelope, message, &params)? == Era::Modern {
+        return modern::post(bridge, launch, &Asked { envelope, headers, message, params: &params }).await;
     }
-    let line = Line::of(message, body);
-    let Kind::Request { id, method } = message.kind() else {
-        envelope.session(bridge)?.process().tell(line).await?;
-        return Ok(StatusCode::ACCEPTED.into_response());
+    let (id, method) = match message.kind() {
+        Kind::Request { id, method } => (id, method),
+        Kind::Notification { method } if method == "notifications/cancelled" => {
+            let session = envelope.session(bridge)?;
+            return cancel(&session, message, &params).await;
+        }
+        Kind::Notification { .. } | Kind::Response { .. } => {
+            let session = envelope.session(bridge)?;
+            tell(&session, message, body).await?;
+            return Ok(StatusCode::ACCEPTED.into_response());
+        }
     };
     let accepts = envelope.accepts;
     if !accepts.json && !accepts.stream {
-        return Err(not_acceptable());
+        return Err(Refusal::not_acceptable());
     }
-    let request = |accepts_stream| Request {
-        line,
+    let about = Recipient {
+        server: launch.name.clone(),
         id: id.clone(),
-        progress_token: params.meta.progress_token.clone(),
-        accepts_stream,
+        limits: bridge.limits,
+        resumption: envelope.resumption(),
     };
+    let progress_token = params.meta.progress_token.clone();
+    let caller = Caller { progress_token, accepts_stream: accepts.stream, ..Caller::of(id.clone()) };
     if method == "initialize" {
-        return initialize(bridge, launch, envelope, (request(false), id)).await;
+        return initialize(bridge, launch, &Opening { envelope, message, params: &params, about }).await;
     }
     let session = envelope.session(bridge)?;
-    let deliveries = session.process().request(request(accepts.stream)).await?;
-    let about = Answer { server: launch.name.clone(), id: id.clone(), limits: bridge.limits };
-    Ok(answer::deliver(about, deliveries, accepts).await)
+    let process = session.process();
+    let id = process.next_id();
+    let line = match session.translator() {
+        None => Line::trusted(relay::request(message, &params, id)),
+        Some(translator) if translator.serves(process, message, &params).await? => {
+            return Ok(answer::empty(&about, accepts));
+        }
+        Some(translator) => translator.request(message, &params, id),
+    };
+    let deliveries = process.request(Request { line, id, caller }).await?;
+    Ok(answer::deliver(about, Source::Session(deliveries), accepts).await)
 }
 
-/// `initialize` makes a session. Its answer is waited for, as the head of the HTTP answer depends on it; when it is an
-/// error, neither session nor child is left. A client that goes away meanwhile takes the child with it.
-async fn initialize(
-    bridge: &Arc<Bridge>,
-    launch: &Arc<Launch>,
-    envelope: &Envelope<'_>,
-    (request, id): (Request, &Id),
-) -> Result<Response, Refusal> {
-    if envelope.names_session() {
-        envelope.session(bridge)?;
-        return Err(Refusal::bad_request("this session is initialized already"));
+/// Passes on a notification, or an answer to what the client was asked.
+async fn tell(session: &Session, message: &Message<'_>, body: &Bytes) -> Result<(), Refusal> {
+    let (process, line) = (session.process(), Line::of(message, body));
+    match (session.translator(), message.method()) {
+        (_, None) => process.respond(line).await?,
+        (None, Some(_)) => process.tell(line).await?,
+        // The modern era has no notifications from clients: this one begins what a modern client asks for.
+        (Some(translator), Some("notifications/initialized")) => translator.listen(process).await?,
+        (Some(_), Some(_)) => {}
     }
-    let starting = bridge.sessions.start(envelope.owner.clone(), launch)?;
-    let about = Answer { server: launch.name.clone(), id: id.clone(), limits: bridge.limits };
-    // A child that is gone already has failed like one that dies later.
-    let last = match starting.initialize(request).await {
-        Ok(mut deliveries) => answer::last(&mut deliveries).await,
-        Err(_) => Delivery::Failure(Failure::Exited),
+    Ok(())
+}
+
+/// A client cancels a request: the child knows that under another id. One that is not open any more needs nothing.
+async fn cancel(session: &Session, message: &Message<'_>, params: &Params<'_>) -> Result<Response, Refusal> {
+    let process = session.process();
+    let named = match &params.request_id {
+        Some(id) => process.named(id.clone()).await?,
+        None => None,
     };
-    let is_success = matches!(&last, Delivery::Answer(line) if is_result(line));
-    let mut response = answer::complete(&about, last, envelope.accepts);
-    if is_success {
-        let id = starting.admit();
-        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-            response.headers_mut().insert(HeaderName::from_static(SESSION_ID), value);
-        }
+    if let Some(wire) = named {
+        process.tell(Line::trusted(relay::cancellation(message, params, wire))).await?;
     }
-    Ok(response)
+    Ok(StatusCode::ACCEPTED.into_response())
 }
 
 fn era(envelope: &Envelope<'_>, message: &Message<'_>, params: &Params<'_>) -> Result<Era, Refusal> {
@@ -111,11 +134,6 @@ fn era(envelope: &Envelope<'_>, message: &Message<'_>, params: &Params<'_>) -> R
         names_session: envelope.names_session(),
     };
     Ok(classify(evidence)?)
-}
-
-fn is_result(line: &Line) -> bool {
-    Message::parse(line.bytes())
-        .is_ok_and(|message| matches!(message.kind(), Kind::Response { is_error: false, .. }))
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
@@ -129,14 +147,4 @@ fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
         INVALID_REQUEST,
         "the Content-Type must be application/json",
     ))
-}
-
-fn too_large() -> Refusal {
-    let message = "the message is too long (MCP_MAX_MESSAGE_BYTES), or was not received to its end";
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, INVALID_REQUEST, message)
-}
-
-fn not_acceptable() -> Refusal {
-    let message = "the header Accept must list application/json and text/event-stream";
-    Refusal::new(StatusCode::NOT_ACCEPTABLE, INVALID_REQUEST, message)
 }

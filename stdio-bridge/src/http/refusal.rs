@@ -5,12 +5,17 @@ use std::fmt;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
-use mcp_protocol::era::{Era, EraError, supported};
+use mcp_protocol::capabilities::MetaError;
+use mcp_protocol::era::{EraError, supported};
 use mcp_protocol::error::{
-    HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, UNSUPPORTED_PROTOCOL_VERSION, answer,
+    HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND,
+    UNSUPPORTED_PROTOCOL_VERSION, answer,
 };
+use mcp_protocol::input::ReplyError;
 use mcp_protocol::jsonrpc::{Id, ParseError};
+use mcp_protocol::operation::HeaderMismatch;
 use mcp_protocol::params::ParamsError;
+use mcp_protocol::subscription::FilterError;
 use serde_json::{Value, json};
 
 use crate::process::SendError;
@@ -71,9 +76,22 @@ impl Refusal {
         Self { hint: Some(Hint::Allow(allowed)), ..refusal }
     }
 
-    /// A modern request. Modern servers come with a later step; the list tells clients to `initialize`.
-    pub(super) fn modern_era(requested: &str) -> Self {
-        Self::unsupported_version(requested, "this endpoint serves the revisions with initialize only")
+    /// 404: the modern era's word for a method that is not there.
+    pub(super) fn unknown_method(method: &str) -> Self {
+        let message = format!("this revision has no method {}", method.escape_debug());
+        Self::new(StatusCode::NOT_FOUND, METHOD_NOT_FOUND, message)
+    }
+
+    /// 400: a `requestState` that was changed, is too old, was used, or is somebody else's.
+    pub(super) fn unknown_state() -> Self {
+        let message =
+            "this requestState is not valid (any more) for this request; send the request without it";
+        Self::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, message)
+    }
+
+    pub(super) fn not_acceptable() -> Self {
+        let message = "the header Accept must list application/json and text/event-stream";
+        Self::new(StatusCode::NOT_ACCEPTABLE, INVALID_REQUEST, message)
     }
 
     /// The request that is refused, where it has an id.
@@ -83,12 +101,6 @@ impl Refusal {
 
     pub(super) const fn status(&self) -> StatusCode {
         self.status
-    }
-
-    fn unsupported_version(requested: &str, message: &str) -> Self {
-        let data = json!({ "supported": supported(&[Era::Legacy]), "requested": requested });
-        let refusal = Self::new(StatusCode::BAD_REQUEST, UNSUPPORTED_PROTOCOL_VERSION, message);
-        Self { data: Some(Box::new(data)), ..refusal }
     }
 
     fn busy(message: impl Into<String>) -> Self {
@@ -129,14 +141,41 @@ impl From<ParamsError> for Refusal {
     }
 }
 
+impl From<HeaderMismatch> for Refusal {
+    fn from(error: HeaderMismatch) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, HEADER_MISMATCH, error.to_string())
+    }
+}
+
+impl From<MetaError> for Refusal {
+    fn from(error: MetaError) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, error.to_string())
+    }
+}
+
+impl From<ReplyError> for Refusal {
+    fn from(error: ReplyError) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, error.to_string())
+    }
+}
+
+impl From<FilterError> for Refusal {
+    fn from(error: FilterError) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, error.to_string())
+    }
+}
+
 impl From<EraError> for Refusal {
     fn from(error: EraError) -> Self {
         match &error {
             EraError::HeaderMismatch => {
                 Self::new(StatusCode::BAD_REQUEST, HEADER_MISMATCH, error.to_string())
             }
-            EraError::UnknownVersion { requested } => {
-                Self::unsupported_version(requested, &error.to_string())
+            EraError::UnknownVersion { requested, alternatives } => {
+                let data = json!({ "supported": supported(alternatives), "requested": requested });
+                let code = UNSUPPORTED_PROTOCOL_VERSION;
+                let refusal = Self::new(StatusCode::BAD_REQUEST, code, error.to_string());
+                Self { data: Some(Box::new(data)), ..refusal }
             }
         }
     }
@@ -146,7 +185,7 @@ impl From<SendError> for Refusal {
     fn from(error: SendError) -> Self {
         match error {
             SendError::Gone => Self::unknown_session(),
-            SendError::DuplicateId => Self::bad_request(error.to_string()),
+            SendError::DuplicateId | SendError::Forgotten => Self::bad_request(error.to_string()),
             SendError::Busy => Self::busy(error.to_string()),
         }
     }
@@ -158,7 +197,9 @@ impl From<OpenError> for Refusal {
         match error {
             OpenError::Full | OpenError::FullForUser => Self::busy(error.to_string()),
             // What the operating system said is for the operator's log only.
-            OpenError::Start(_) | OpenError::NoEntropy(_) => Self::busy("the server could not be started"),
+            OpenError::Start(_) | OpenError::Handshake | OpenError::NoEntropy(_) => {
+                Self::busy("the server could not be started")
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_protocol::jsonrpc::Id;
+use mcp_protocol::relay::WireId;
 use tokio::process::{Child, ChildStdout};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -17,8 +17,9 @@ use super::spawn::Spawned;
 use super::stdin::Stdin;
 use super::stdout::{Lines, Output};
 use super::stop::stop;
-use super::switchboard::{Switchboard, Ticket};
-use super::{Command, Lifetime, Request, SendError, stderr};
+use super::stream::Note;
+use super::switchboard::Switchboard;
+use super::{Audience, Command, Lifetime, Request, SendError, stderr};
 use crate::config::{Launch, ServerName};
 use crate::settings::Limits;
 
@@ -38,6 +39,8 @@ pub(super) struct Actor {
     /// Ends with the actor: what left the group could hold the pipe open for ever.
     _stderr: AbortOnDropHandle<()>,
     switchboard: Switchboard,
+    /// What readers say.
+    notes: mpsc::UnboundedReceiver<Note>,
 }
 
 /// Why a child's time is over.
@@ -56,11 +59,17 @@ enum End {
 }
 
 impl Actor {
-    pub(super) fn new(launch: &Arc<Launch>, spawned: Spawned, limits: Limits, lifetime: Lifetime) -> Self {
+    pub(super) fn new(
+        (launch, audience): (&Arc<Launch>, Audience),
+        spawned: Spawned,
+        limits: Limits,
+        lifetime: Lifetime,
+    ) -> Self {
         let Spawned { child, group, stdin, stdout, stderr } = spawned;
         let server = launch.name.clone();
         let drain = tokio::spawn(stderr::drain(server.clone(), stderr));
         tracing::info!(%server, pid = child.id(), "started");
+        let (to, notes) = mpsc::unbounded_channel();
         Self {
             limits,
             lifetime,
@@ -69,7 +78,8 @@ impl Actor {
             stdin: Stdin::new(stdin),
             stdout: Lines::new(stdout, limits.max_message_bytes),
             _stderr: AbortOnDropHandle::new(drain),
-            switchboard: Switchboard::new(server.clone(), limits, Instant::now()),
+            switchboard: Switchboard::new((server.clone(), audience), limits, to, Instant::now()),
+            notes,
             server,
         }
     }
@@ -103,7 +113,7 @@ impl Actor {
                 tracing::debug!(server = %self.server, %error, "the server closed its input");
             },
             () = self.switchboard.room(), if self.switchboard.is_congested() => self.switchboard.relieve(),
-            () = self.switchboard.listener_closed() => self.switchboard.forget_listener(Instant::now()),
+            Some(note) = self.notes.recv() => self.heed(note),
             () = sleep_until(self.switchboard.next_due()) => return self.on_time(),
         }
         None
@@ -117,20 +127,33 @@ impl Actor {
                 self.switchboard.touch(now);
                 respond(reply, self.stdin.push(&line));
             }
-            Command::Listen { reply } => respond(reply, self.switchboard.listen(now)),
+            Command::Respond { line, next, reply } => {
+                let line = self.switchboard.respond(line, next, now);
+                respond(reply, line.map_or(Ok(()), |line| self.stdin.push(&line)));
+            }
+            Command::Named { id, reply } => respond(reply, self.switchboard.named(&id)),
+            Command::Listen { id, reply } => respond(reply, self.switchboard.listen(id, now)),
+            Command::Resume { after, reply } => respond(reply, self.switchboard.resume(after, now)),
+            Command::Subscribe { subscription, filter, reply } => {
+                respond(reply, self.switchboard.subscribe(subscription, filter, now));
+            }
         }
     }
 
     fn open(&mut self, request: Request, now: Instant) -> Result<super::Deliveries, SendError> {
-        let Request { line, id, progress_token, accepts_stream } = request;
-        self.switchboard.admits(&id)?;
+        let Request { line, id, caller } = request;
+        self.switchboard.admits(&caller)?;
         self.stdin.push(&line)?;
-        Ok(self.switchboard.open(Ticket { id, progress_token, accepts_stream }, now))
+        Ok(self.switchboard.open((id, line), caller, now))
     }
 
     fn hear(&mut self, output: Output) {
         match output {
-            Output::Line(line) => self.switchboard.receive(&line, Instant::now()),
+            Output::Line(line) => {
+                if let Some(reply) = self.switchboard.receive(&line, Instant::now()) {
+                    self.say(&reply);
+                }
+            }
             Output::TooLong(salvaged) => self.switchboard.receive_too_long(salvaged, Instant::now()),
             Output::End => {}
         }
@@ -141,11 +164,7 @@ impl Actor {
         self.switchboard.cut_stalled(now);
         for id in self.switchboard.expire(now) {
             tracing::warn!(server = %self.server, "the server did not answer in time");
-            // A child that does not read its cancellations is ended by the idle limit.
-            let sent = cancellation(&id).is_some_and(|line| self.stdin.push(&line).is_ok());
-            if !sent {
-                tracing::debug!(server = %self.server, "a cancellation could not be sent");
-            }
+            self.cancel(id, "timed out");
         }
         self.switchboard.is_idle(now).then_some(End::Idle)
     }
@@ -166,6 +185,33 @@ impl Actor {
         let status = status.map_or_else(|| "unknown".to_owned(), |status| status.to_string());
         tracing::info!(server = %self.server, reason = ?end, %status, "ended");
         self.lifetime.finished.cancel();
+    }
+
+    fn heed(&mut self, note: Note) {
+        let now = Instant::now();
+        match note {
+            Note::Gone(stream) => {
+                if let Some(id) = self.switchboard.reader_gone(stream, now) {
+                    self.cancel(id, "the client has gone");
+                }
+            }
+            Note::Reply(line) => self.say(&line),
+            Note::Adopted(stream, caller) => self.switchboard.adopt(stream, caller, now),
+        }
+    }
+
+    fn say(&mut self, line: &Line) {
+        if self.stdin.push(line).is_err() {
+            tracing::debug!(server = %self.server, "the server could not be answered");
+        }
+    }
+
+    /// A child that does not read its cancellations is ended by the idle limit.
+    fn cancel(&mut self, id: WireId, reason: &str) {
+        let sent = cancellation(id, reason).is_some_and(|line| self.stdin.push(&line).is_ok());
+        if !sent {
+            tracing::debug!(server = %self.server, "a cancellation could not be sent");
+        }
     }
 
     /// A child may answer and exit in one breath. Its group is killed first: what it has started could hold the pipe open.
@@ -191,10 +237,9 @@ fn respond<T>(reply: oneshot::Sender<T>, value: T) {
     }
 }
 
-fn cancellation(id: &Id) -> Option<Line> {
-    let id = id.as_raw();
+fn cancellation(id: WireId, reason: &str) -> Option<Line> {
     let text = format!(
-        r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"timed out"}}}}"#
+        r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"{reason}"}}}}"#
     );
     Line::own(text).ok()
 }

@@ -1,5 +1,7 @@
 //! Why a request got no answer from its child.
 
+use mcp_protocol::error::{INTERNAL_ERROR, answer};
+use mcp_protocol::jsonrpc::Id;
 use serde_json::json;
 
 /// Why a request got no answer from its child. The caller gets a JSON-RPC error instead, at once.
@@ -39,9 +41,10 @@ impl Failure {
         }
     }
 
-    /// The `data` of the JSON-RPC error.
+    /// The JSON-RPC error that says it of the request `id` to `server`.
     #[must_use]
-    pub fn data(self, server: &str) -> serde_json::Value {
-        json!({ "server": server, "reason": self.reason() })
+    pub fn answer(self, server: &str, id: &Id) -> String {
+        let data = json!({ "server": server, "reason": self.reason() });
+        answer(Some(id), INTERNAL_ERROR, &format!("{server}: {self}"), Some(data))
     }
 }

@@ -29,6 +29,14 @@ impl Line {
         Ok(line)
     }
 
+    /// The text of a message that was read, and changed without another line end ([`mcp_protocol::relay`],
+    /// [`mcp_protocol::translate`]).
+    #[must_use]
+    pub(crate) fn trusted(text: String) -> Self {
+        debug_assert!(!text.contains(['\r', '\n']), "one line");
+        Self(text.into())
+    }
+
     /// The text.
     #[must_use]
     pub const fn bytes(&self) -> &Bytes {

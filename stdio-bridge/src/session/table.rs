@@ -3,21 +3,20 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use mcp_protocol::era::Era;
 use service_kit::random::Rng;
 
-use super::seats::Seats;
-use super::{OpenError, Owner, Session, SessionId};
-use crate::config::Launch;
-use crate::process::{Deliveries, Process, Request, SendError, Supervisor};
-use crate::settings::Limits;
+use super::children::Children;
+use super::{Eras, OpenError, Owner, Session, SessionId, Translator};
+use crate::config::{Launch, ServerName};
+use crate::process::{Audience, Process};
 
 /// All sessions of the bridge.
 #[derive(Debug)]
 pub struct Sessions {
     by_id: Mutex<HashMap<SessionId, Arc<Session>>>,
-    seats: Arc<Seats>,
-    limits: Limits,
-    supervisor: Supervisor,
+    children: Arc<Children>,
+    eras: Arc<Eras>,
     rng: Arc<dyn Rng>,
 }
 
@@ -30,35 +29,46 @@ pub struct Starting {
 }
 
 impl Sessions {
-    /// An empty table; children are started under `supervisor`.
+    /// An empty table.
     #[must_use]
-    pub fn new(limits: Limits, supervisor: Supervisor, rng: Arc<dyn Rng>) -> Arc<Self> {
-        let seats = Seats::new(limits.max_sessions, limits.max_sessions_per_user);
-        Arc::new(Self { by_id: Mutex::default(), seats, limits, supervisor, rng })
+    pub fn new(children: Arc<Children>, eras: Arc<Eras>, rng: Arc<dyn Rng>) -> Arc<Self> {
+        Arc::new(Self { by_id: Mutex::default(), children, eras, rng })
     }
 
-    /// Starts a child for `owner`. There is a session only when it is admitted.
+    /// Starts a child of this era for `owner`. There is a session only when it is admitted.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub fn start(self: &Arc<Self>, owner: Owner, launch: &Arc<Launch>) -> Result<Starting, OpenError> {
-        if self.supervisor.stop.is_cancelled() {
-            return Err(OpenError::Full);
-        }
-        let seat = self.seats.take(owner.user.as_ref())?;
+    pub fn start(
+        self: &Arc<Self>,
+        owner: Owner,
+        launch: &Arc<Launch>,
+        era: Era,
+    ) -> Result<Starting, OpenError> {
         let id = SessionId::generate(self.rng.as_ref())?;
-        let process = Process::start(launch, &self.limits, &self.supervisor)?;
-        let lifetime = process.lifetime().clone();
         let (sessions, watched) = (Arc::downgrade(self), id.clone());
-        self.supervisor.tracker.spawn(async move {
-            lifetime.leaving().await;
+        let forget = move || {
             if let Some(sessions) = sessions.upgrade() {
                 sessions.with(|by_id| by_id.remove(&watched));
             }
-            lifetime.finished().await;
-            drop(seat);
-        });
-        Ok(Starting { sessions: Arc::clone(self), id, session: Session { owner, process } })
+        };
+        let process = self.children.start(owner.user.as_ref(), launch, Audience::Session(era), forget)?;
+        Ok(Starting { sessions: Arc::clone(self), id, session: Session { owner, process, translator: None } })
+    }
+
+    /// Whether `initialize` has to be answered in the place of this server, as it is known to refuse it.
+    #[must_use]
+    pub fn needs_translator(&self, launch: &Launch) -> bool {
+        self.eras.refuses_initialize(&launch.name)
+    }
+
+    /// The server has refused `initialize`: whether that is because it is modern.
+    pub async fn is_modern(&self, owner: &Owner, launch: &Arc<Launch>) -> bool {
+        let is_modern = matches!(self.eras.of(&self.children, owner, launch).await, Ok(Era::Modern));
+        if is_modern {
+            self.eras.refused_initialize(&launch.name);
+        }
+        is_modern
     }
 
     /// The session `id`, if it lives and belongs to `owner`; nobody else can tell it from one that never was.
@@ -78,10 +88,10 @@ impl Sessions {
     }
 
     /// Ends all sessions with the server `name`.
-    pub fn end_all_of(&self, name: &str) {
+    pub fn end_all_of(&self, name: &ServerName) {
         self.with(|by_id| {
             by_id.retain(|_, session| {
-                let stays = session.owner.server.as_str() != name;
+                let stays = session.owner.server != *name;
                 if !stays {
                     session.process.stop();
                 }
@@ -102,12 +112,17 @@ impl Sessions {
 }
 
 impl Starting {
-    /// Sends the `initialize` request.
-    ///
-    /// # Errors
-    /// [`SendError`].
-    pub async fn initialize(&self, request: Request) -> Result<Deliveries, SendError> {
-        self.session.process.request(request).await
+    /// The child, for its `initialize`.
+    #[must_use]
+    pub const fn process(&self) -> &Process {
+        &self.session.process
+    }
+
+    /// The child is a modern one, and `translator` speaks for its client.
+    #[must_use]
+    pub fn translated(mut self, translator: Translator) -> Self {
+        self.session.translator = Some(translator);
+        self
     }
 
     /// Makes it a session; gives its id. A child that ended meanwhile is gone from the table at once, or never gets in.

@@ -50,9 +50,15 @@ async fn i09_h43_a_silent_child_is_told_that_nobody_waits_any_more() {
     let answer = client.call(41, "silent", json!({})).await;
     assert_eq!(answer["error"]["data"]["reason"], json!("timeout"));
     let cancelled = stream.next().await.unwrap()["params"]["cancelled"].clone();
-    assert_eq!(cancelled, json!({"requestId": 41, "reason": "timed out"}));
+    assert_eq!(cancelled["reason"], json!("timed out"));
+    assert_eq!(cancelled["requestId"], answer_id_at_child(&client).await - 1, "the request before this one");
     assert_eq!(client.call(42, "echo", json!(1)).await["result"], json!(1), "the session lives");
     harness.stop().await;
+}
+
+/// The id under which the child sees the request that asks for it.
+async fn answer_id_at_child(client: &Client<'_>) -> u64 {
+    client.call("id", "id", json!({})).await["result"]["id"].as_u64().unwrap()
 }
 
 #[tokio::test]

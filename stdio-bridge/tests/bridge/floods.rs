@@ -42,8 +42,12 @@ async fn i11_h41_a_flood_on_stderr_blocks_nothing() {
 
 #[tokio::test]
 async fn i13_a_stream_that_nobody_reads_is_cut_and_the_session_lives() {
-    let harness =
-        Harness::with(|settings| settings.limits.reader_patience = Duration::from_millis(200)).await;
+    let harness = Harness::with(|settings| {
+        settings.limits.reader_patience = Duration::from_millis(200);
+        // 60 MB take their time on a busy machine.
+        settings.limits.request_timeout = Duration::from_secs(100);
+    })
+    .await;
     let client = harness.client("plain").await;
     let unread = client.get().send().await.unwrap();
     // 60 MB: far more than the buffers of two sockets. The answer comes although nobody reads the stream.
@@ -52,7 +56,7 @@ async fn i13_a_stream_that_nobody_reads_is_cut_and_the_session_lives() {
         request.header("content-type", "application/json").header("mcp-session-id", &client.session);
     let call = Client::call_message(1, "chatter", json!({"count": 60_000}));
     let answer: Value = request.body(call.to_string()).send().await.unwrap().json().await.unwrap();
-    assert_eq!(answer["result"], json!({"chatted": true}));
+    assert_eq!(answer["result"], json!({"chatted": true}), "{answer}");
     let mut events = Events::of(unread);
     let mut count = 0;
     while events.next().await.is_some() {

@@ -143,6 +143,7 @@ fn servers() -> Servers {
         "silent-initialize",
         "stubborn",
         "ask-roots",
+        "silent-discover",
         "deaf",
         "closed",
     ];
@@ -151,6 +152,10 @@ fn servers() -> Servers {
         |arguments: &[String]| json!({"command": command, "args": arguments, "env": {"ENTRY": "own"}});
     let mut all = BTreeMap::from([("plain".to_owned(), entry(&[])), ("other".to_owned(), entry(&[]))]);
     all.extend(modes.map(|mode| (mode.to_owned(), entry(&[format!("--{mode}")]))));
+    // A server that knows no `initialize`.
+    let modern = json!({"command": env!("CARGO_BIN_EXE_conformance-server"), "args": ["--modern"]});
+    all.insert("modern".to_owned(), modern);
+    all.insert("stateless".to_owned(), json!({"command": command, "stateless": true}));
     let environment: BTreeMap<String, String> =
         [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("BRIDGE_SECRET", "s")]
             .map(|(k, v)| (k.to_owned(), v.to_owned()))

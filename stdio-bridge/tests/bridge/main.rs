@@ -17,6 +17,8 @@ mod harness;
 #[cfg(test)]
 mod initialize;
 #[cfg(test)]
+mod modern;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod proof;
@@ -32,3 +34,5 @@ mod sessions;
 mod shutdown;
 #[cfg(test)]
 mod streams;
+#[cfg(test)]
+mod translated;

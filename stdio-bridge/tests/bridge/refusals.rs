@@ -137,41 +137,6 @@ async fn repeated_headers_that_decide_something_are_refused() {
 }
 
 #[tokio::test]
-async fn h05_a_modern_request_is_told_which_revisions_are_served() {
-    let harness = Harness::start().await;
-    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
-    let discover =
-        json!({"jsonrpc": "2.0", "id": "d", "method": "server/discover", "params": {"_meta": meta}});
-    let client = harness.client("plain").await;
-    for request in [harness.post("plain", &discover), client.post(&discover)] {
-        let response = request.header("mcp-protocol-version", "2026-07-28").send().await.unwrap();
-        assert_eq!(response.status(), 400);
-        let body: Value = response.json().await.unwrap();
-        assert_eq!((&body["id"], &body["error"]["code"]), (&json!("d"), &json!(-32022)));
-        let supported = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
-        assert_eq!(body["error"]["data"], json!({"supported": supported, "requested": "2026-07-28"}));
-    }
-    for version in [None, Some("2025-11-25")] {
-        let request = harness.post("plain", &discover);
-        let request = version
-            .into_iter()
-            .fold(request, |request, version| request.header("mcp-protocol-version", version));
-        let response = request.send().await.unwrap();
-        assert_eq!(response.status(), 400);
-        assert_eq!(code(response).await, -32020, "H-02");
-    }
-    let get = harness
-        .http
-        .get(harness.url("plain"))
-        .header("mcp-protocol-version", "2026-07-28")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!((get.status().as_u16(), &get.headers()["allow"]), (405, &"POST".parse().unwrap()));
-    harness.stop().await;
-}
-
-#[tokio::test]
 async fn the_version_header_of_a_session_may_be_any_known_one_or_absent() {
     let harness = Harness::start().await;
     let client = harness.client("plain").await;
@@ -192,7 +157,7 @@ async fn i14_an_id_that_is_still_open_is_refused_and_its_owner_gets_the_answer()
     let second = async {
         let mut events = client.listen().await;
         // The child hears what is sent after the first call only after that call.
-        client.tell(json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {}})).await;
+        client.tell(json!({"jsonrpc": "2.0", "id": "none", "result": {}})).await;
         events.next().await;
         let response = client.begin(1, "echo", json!("b")).await;
         assert_eq!(response.status(), 400);
@@ -211,5 +176,26 @@ async fn a_body_longer_than_a_message_may_be_is_refused() {
     let response = client.begin(1, "echo", json!("x".repeat(10_000))).await;
     assert_eq!(response.status(), 413);
     assert_eq!(client.call(2, "echo", json!("short")).await["result"], json!("short"));
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn i13_a_body_that_stands_still_is_given_up_and_takes_nothing_with_it() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let harness = Harness::with(|settings| {
+        settings.limits.read_timeout = std::time::Duration::from_millis(200);
+    })
+    .await;
+    let client = harness.client("plain").await;
+    let mut slow = tokio::net::TcpStream::connect(harness.host()).await.unwrap();
+    let head = format!(
+        "POST /plain/mcp HTTP/1.1\r\nhost: localhost\r\naccept: {BOTH}\r\ncontent-type: application/json\r\nmcp-session-id: {}\r\ncontent-length: 100\r\n\r\n{{",
+        client.session
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    slow.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 408");
+    assert_eq!(client.call(1, "echo", json!(1)).await["result"], json!(1));
     harness.stop().await;
 }

@@ -27,10 +27,8 @@ async fn h_81_servers_that_stay_as_they_are_keep_their_sessions_and_the_others_b
     let changes =
         harness.bridge.replace_servers(servers(&[("same", &[]), ("other", &["--x"]), ("new", &[])]));
     let expected = [("gone", Change::Removed), ("new", Change::Added), ("other", Change::Changed)];
-    assert_eq!(
-        changes.into_iter().collect::<Vec<_>>(),
-        expected.map(|(name, change)| (name.to_owned(), change))
-    );
+    let changes: Vec<_> = changes.iter().map(|(name, change)| (name.as_str(), *change)).collect();
+    assert_eq!(changes, expected);
 
     assert_eq!(same.pid().await, pids.0, "the session goes on");
     eventually("the others end", || !runs(pids.1) && !runs(pids.2)).await;

@@ -99,14 +99,99 @@ async fn messages_that_belong_to_no_request_come_on_one_stream_only() {
 }
 
 #[tokio::test]
-async fn a_newer_stream_takes_over_from_an_older_one() {
+async fn of_several_streams_one_gets_a_message_and_another_when_that_has_gone() {
     let harness = Harness::start().await;
     let client = harness.client("plain").await;
     let mut older = client.listen().await;
+    older.comment().await;
     let mut newer = client.listen().await;
-    assert_eq!(older.next().await, None);
+    newer.comment().await;
     client.call(1, "progress", json!({})).await;
     assert_eq!(newer.next().await.unwrap()["method"], "notifications/message");
+    drop(newer);
+    // The bridge learns that the stream is closed when it writes to it, at the latest.
+    let heard = async { older.next().await.unwrap()["method"].clone() };
+    let talk = async {
+        for id in 2..50 {
+            client.call(id, "progress", json!({})).await;
+        }
+    };
+    let (heard, ()) = tokio::join!(heard, talk);
+    assert_eq!(heard, "notifications/message");
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn i17_a_client_that_comes_back_gets_what_it_missed_and_the_answer() {
+    let harness = Harness::with(|settings| settings.limits.patience = Duration::from_millis(10)).await;
+    let client = harness.client("plain").await;
+    let call = Client::call_message(7, "slow", json!({"key": "a"}));
+    let request = client.post(call).header("mcp-protocol-version", "2025-11-25");
+    let mut events = Events::of(request.send().await.unwrap());
+    events.primed().await;
+    let id = events.last_id.clone().unwrap();
+    drop(events);
+    client.tell(json!({"jsonrpc": "2.0", "method": "test/release", "params": {"key": "a"}})).await;
+    let resumed = client.get().header("last-event-id", &id).header("mcp-protocol-version", "2025-11-25");
+    let mut events = Events::of(resumed.send().await.unwrap());
+    events.primed().await;
+    assert_eq!(events.last_id.as_deref(), Some(id.as_str()), "it goes on where it was");
+    let answer = events.next().await.unwrap();
+    assert_eq!((&answer["id"], &answer["result"]), (&json!(7), &json!({"released": {"key": "a"}})));
+    assert_ne!(events.last_id.as_deref(), Some(id.as_str()));
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn i17_h06_an_event_id_is_good_in_its_own_session_only() {
+    let harness = Harness::start().await;
+    let (own, other) = (harness.client("plain").await, harness.client("plain").await);
+    let mut events = Events::of(own.begin(1, "chatter", json!({"count": 2})).await);
+    while events.next().await.is_some() {}
+    let id = events.last_id.clone().unwrap();
+    for _ in 0..5 {
+        other.call(1, "echo", json!(1)).await;
+    }
+    let resume = |client: &Client<'_>, id: &str| client.get().header("last-event-id", id).send();
+    assert_eq!(resume(&other, &id).await.unwrap().status(), 400);
+    for unknown in ["", "x", "r1", "r99.0", &"r1.".repeat(50)] {
+        assert_eq!(resume(&own, unknown).await.unwrap().status(), 400, "{unknown}");
+    }
+    let mut again = Events::of(resume(&own, id.replace(".3", ".1").as_str()).await.unwrap());
+    let mut missed = Vec::new();
+    while let Some(message) = again.next().await {
+        missed.push(message);
+    }
+    assert_eq!(missed.len(), 2);
+    assert_eq!(missed[1]["result"], json!({"chatted": true}));
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn i14_a_cancellation_reaches_the_child_under_the_id_that_it_knows() {
+    let harness = Harness::start().await;
+    let client = harness.client("plain").await;
+    let mut stream = client.listen().await;
+    let waiting = client.post(Client::call_message("mine", "silent", json!({}))).send();
+    let cancel = async {
+        let before = client.call("id", "id", json!({})).await["result"]["id"].as_u64().unwrap();
+        let params = json!({"requestId": "mine", "reason": "x", "n": 1.5});
+        let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params});
+        // The first call may come before or after this one: it is cancelled once it is there.
+        loop {
+            client.tell(cancel.clone()).await;
+            client.call("progress", "progress", json!({})).await;
+            let heard = stream.next().await.unwrap()["params"].clone();
+            if let Some(cancelled) = heard.get("cancelled") {
+                assert_eq!((&cancelled["reason"], &cancelled["n"]), (&json!("x"), &json!(1.5)));
+                assert!(cancelled["requestId"].as_u64().unwrap().abs_diff(before) <= 1);
+                break;
+            }
+        }
+        client.delete().await;
+    };
+    let (waiting, ()) = tokio::join!(waiting, cancel);
+    assert_eq!(waiting.unwrap().status(), 200);
     harness.stop().await;
 }
 

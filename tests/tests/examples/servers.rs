@@ -33,7 +33,7 @@ async fn the_bridge_and_the_schema_refuse_the_same_mistakes() {
         json!({ "mcpServers": {} }),
         with(&json!({ "command": "sh" })),
         with(
-            &json!({ "type": "stdio", "command": "${X:-sh}", "args": ["$${a}", ""], "env": { "A": "" }, "cwd": "/" }),
+            &json!({ "type": "stdio", "command": "${X:-sh}", "args": ["$${a}", ""], "env": { "A": "" }, "cwd": "/", "stateless": true }),
         ),
         with(
             &json!({ "command": "sh", "sandbox": { "read": ["${X:-/}"], "write": [], "network": false, "memory_mib": 512,
@@ -53,6 +53,7 @@ async fn the_bridge_and_the_schema_refuse_the_same_mistakes() {
         with(&json!({ "command": "sh", "env": { "A=B": "x" } })),
         with(&json!({ "command": "sh", "env": { "A": 1 } })),
         with(&json!({ "command": "sh", "cwd": 1 })),
+        with(&json!({ "command": "sh", "stateless": "yes" })),
         with(&json!({ "command": "sh", "type": "sse" })),
         with(&json!({ "command": "sh", "shell": true })),
         with(&json!({ "command": "sh", "sandbox": { "files": ["/"] } })),

@@ -3,14 +3,22 @@
 use std::time::Duration;
 
 use super::*;
+use crate::process::Delivery;
+use mcp_protocol::era::Era;
 
 struct Board {
-    board: Switchboard,
+    it: Switchboard,
+    notes: mpsc::UnboundedReceiver<Note>,
+    next: u64,
     now: Instant,
 }
 
 impl Board {
     fn new() -> Self {
+        Self::of(Audience::Session(Era::Legacy))
+    }
+
+    fn of(audience: Audience) -> Self {
         let now = Instant::now();
         let limits = Limits {
             idle: Duration::from_secs(100),
@@ -19,18 +27,62 @@ impl Board {
             reader_patience: Duration::from_secs(5),
             ..Limits::default()
         };
-        Self { board: Switchboard::new(ServerName::parse("s").unwrap(), limits, now), now }
+        let (to, notes) = mpsc::unbounded_channel();
+        let server = ServerName::parse("s").unwrap();
+        Self { it: Switchboard::new((server, audience), limits, to, now), notes, next: 10, now }
     }
 
-    fn open(&mut self, id: &str, token: Option<&str>, accepts_stream: bool) -> Deliveries {
-        let id = Id::parse(id).unwrap();
-        self.board.admits(&id).unwrap();
+    fn caller(id: &str, token: Option<&str>, accepts_stream: bool) -> Caller {
         let progress_token = token.map(|token| Id::parse(token).unwrap());
-        self.board.open(Ticket { id, progress_token, accepts_stream }, self.now)
+        Caller { progress_token, accepts_stream, ..Caller::of(Id::parse(id).unwrap()) }
     }
 
-    fn receive(&mut self, text: &'static str) {
-        self.board.receive(&Bytes::from_static(text.as_bytes()), self.now);
+    /// Opens a request; the child sees 10, 11, … as its id.
+    fn open(&mut self, id: &str, token: Option<&str>, accepts_stream: bool) -> Deliveries {
+        self.open_for(Self::caller(id, token, accepts_stream))
+    }
+
+    fn open_for(&mut self, caller: Caller) -> Deliveries {
+        self.it.admits(&caller).unwrap();
+        let id = self.id();
+        let line = Line::own(r#"{"jsonrpc":"2.0","id":0,"method":"m","params":{}}"#.to_owned()).unwrap();
+        self.it.open((id, line), caller, self.now)
+    }
+
+    fn listen(&mut self) -> Deliveries {
+        let id = self.id();
+        self.it.listen(id, self.now).unwrap()
+    }
+
+    fn resume(&mut self, text: &str) -> Result<Deliveries, SendError> {
+        self.it.resume(EventId::parse(text.as_bytes()).unwrap(), self.now)
+    }
+
+    fn id(&mut self) -> WireId {
+        let id = self.next;
+        self.next = id.saturating_add(1);
+        WireId::new(id)
+    }
+
+    fn admits(&self, id: &str) -> Result<(), SendError> {
+        self.it.admits(&Self::caller(id, None, true))
+    }
+
+    /// What the child is told at once.
+    fn receive(&mut self, text: &'static str) -> Option<String> {
+        let reply = self.it.receive(&Bytes::from_static(text.as_bytes()), self.now);
+        reply.map(|line| String::from_utf8(line.bytes().to_vec()).unwrap())
+    }
+
+    /// The requests that were cancelled because their readers have gone.
+    fn gone(&mut self) -> Vec<WireId> {
+        let mut cancelled = Vec::new();
+        while let Ok(note) = self.notes.try_recv() {
+            if let Note::Gone(stream) = note {
+                cancelled.extend(self.it.reader_gone(stream, self.now));
+            }
+        }
+        cancelled
     }
 
     fn later(&mut self, seconds: u64) {
@@ -46,9 +98,9 @@ fn arrived(deliveries: &mut Deliveries) -> Vec<String> {
     loop {
         let next = std::pin::pin!(deliveries.next());
         match next.poll(&mut context) {
-            std::task::Poll::Ready(Some(Delivery::Message(line) | Delivery::Answer(line))) => {
-                all.push(text(&line));
-            }
+            std::task::Poll::Ready(Some(Delivery::Message(event))) => all.push(text(&event.line)),
+            std::task::Poll::Ready(Some(Delivery::Answer(answer))) => all.push(text(&answer.line)),
+            std::task::Poll::Ready(Some(Delivery::Ask(ask))) => all.push(format!("ask {}", ask.id.as_raw())),
             std::task::Poll::Ready(Some(Delivery::Failure(failure))) => all.push(failure.reason().to_owned()),
             std::task::Poll::Ready(None) => return [all, vec!["end".to_owned()]].concat(),
             std::task::Poll::Pending => return all,
@@ -60,29 +112,40 @@ const LOG: &str = r#"{"jsonrpc":"2.0","method":"notifications/message","params":
 const ROOTS: &str = r#"{"jsonrpc":"2.0","id":0,"method":"roots/list"}"#;
 
 #[test]
-fn i14_answers_find_their_request_by_type_and_value() {
+fn i14_answers_find_their_request_and_have_its_id() {
     let mut b = Board::new();
     let mut number = b.open("1", None, true);
     let mut text = b.open("\"1\"", None, true);
-    assert_eq!(b.board.admits(&Id::parse("1").unwrap()), Err(SendError::DuplicateId), "I-14, H-49");
-    b.receive(r#"{"jsonrpc":"2.0","id":"1","result":"t"}"#);
-    b.receive(r#"{"jsonrpc":"2.0","id":1,"result":"n"}"#);
+    assert_eq!(b.admits("1"), Err(SendError::DuplicateId), "I-14, H-49");
+    assert_eq!(b.it.named(&Id::parse("\"1\"").unwrap()), Some(WireId::new(11)));
+    b.receive(r#"{"jsonrpc":"2.0","id":11,"result":"t"}"#);
+    b.receive(r#"{"jsonrpc":"2.0","id":10,"error":{"code":-5}}"#);
+    b.receive(r#"{"jsonrpc":"2.0","id":"10","result":"not what was sent"}"#);
     assert_eq!(arrived(&mut text), [r#"{"jsonrpc":"2.0","id":"1","result":"t"}"#, "end"]);
-    assert_eq!(arrived(&mut number), [r#"{"jsonrpc":"2.0","id":1,"result":"n"}"#, "end"]);
-    assert_eq!(b.board.admits(&Id::parse("1").unwrap()), Ok(()), "an answered id may be used again");
-    b.receive(r#"{"jsonrpc":"2.0","id":1,"result":"twice"}"#);
+    assert_eq!(arrived(&mut number), [r#"{"jsonrpc":"2.0","id":1,"error":{"code":-5}}"#, "end"]);
+    assert_eq!(b.admits("1"), Ok(()), "an answered id may be used again");
+    assert_eq!(b.it.named(&Id::parse("1").unwrap()), None);
+    b.receive(r#"{"jsonrpc":"2.0","id":10,"result":"twice"}"#);
 }
 
 #[test]
-fn progress_goes_to_the_request_that_asked_for_it() {
-    let progress =
-        r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}"#;
+fn i14_progress_goes_to_the_request_that_asked_for_it_under_its_own_token() {
     let mut b = Board::new();
     let mut asked = b.open("1", Some("\"p\""), true);
-    let mut newest = b.open("2", None, true);
-    let mut stream = b.board.listen(b.now);
-    b.receive(progress);
-    assert_eq!(arrived(&mut asked), [progress]);
+    let mut newest = b.open("2", Some("10"), true);
+    let mut stream = b.listen();
+    b.receive(
+        r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":10,"progress":1}}"#,
+    );
+    b.receive(
+        r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}"#,
+    );
+    assert_eq!(
+        arrived(&mut asked),
+        [
+            r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}"#
+        ]
+    );
     assert!(arrived(&mut newest).is_empty() && arrived(&mut stream).is_empty());
 }
 
@@ -95,7 +158,7 @@ fn other_messages_go_to_one_stream_only() {
     let mut json_only = b.open("3", None, false);
     b.receive(LOG);
     assert_eq!(arrived(&mut newer), [LOG]);
-    let mut stream = b.board.listen(b.now);
+    let mut stream = b.listen();
     b.receive(LOG);
     assert_eq!(arrived(&mut stream), [ROOTS, LOG], "what waited comes first");
     assert!(
@@ -106,13 +169,53 @@ fn other_messages_go_to_one_stream_only() {
 }
 
 #[test]
-fn a_newer_stream_takes_over() {
+fn of_several_streams_the_newest_whose_client_is_there_gets_a_message() {
     let mut b = Board::new();
-    let mut first = b.board.listen(b.now);
-    let mut second = b.board.listen(b.now);
+    let mut first = b.listen();
+    let mut second = b.listen();
     b.receive(LOG);
-    assert_eq!(arrived(&mut first), ["end"]);
-    assert_eq!(arrived(&mut second), [LOG]);
+    assert_eq!((arrived(&mut first).len(), arrived(&mut second)), (0, vec![LOG.to_owned()]));
+    drop(second);
+    assert!(b.gone().is_empty());
+    b.receive(LOG);
+    assert_eq!(arrived(&mut first), [LOG]);
+    let _more: Vec<Deliveries> = (0..8).map(|_| b.listen()).collect();
+    assert_eq!(arrived(&mut first), ["end"], "there is a bound");
+}
+
+#[test]
+fn i17_a_broken_stream_goes_on_with_what_its_client_has_missed() {
+    let mut b = Board::new();
+    let stream = b.listen();
+    let other = b.listen();
+    b.receive(LOG);
+    b.receive(ROOTS);
+    drop((stream, other));
+    b.gone();
+    b.receive(LOG);
+    assert_eq!(arrived(&mut b.resume("l11.1").unwrap()), [ROOTS, LOG], "what waited comes too");
+    assert!(arrived(&mut b.resume("l10.0").unwrap()).is_empty(), "nothing of another stream");
+}
+
+#[test]
+fn i17_a_request_whose_client_was_cut_off_still_gets_its_answer() {
+    let progress = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":10}}"#;
+    let answer = r#"{"jsonrpc":"2.0","id":10,"result":{}}"#;
+    let mut b = Board::new();
+    let lost = b.open("10", Some("10"), true);
+    lost.is_streamed();
+    drop(lost);
+    assert!(b.gone().is_empty(), "that is no cancellation");
+    b.receive(progress);
+    let mut again = b.resume("r10.0").unwrap();
+    assert_eq!(arrived(&mut again), [progress]);
+    again.is_streamed();
+    drop(again);
+    b.receive(answer);
+    assert_eq!(arrived(&mut b.resume("r10.1").unwrap()), [answer, "end"]);
+    assert_eq!(arrived(&mut b.resume("r10.2").unwrap()), ["end"]);
+    assert_eq!(b.resume("r77.0").unwrap_err(), SendError::Forgotten);
+    assert_eq!(b.admits("10"), Ok(()));
 }
 
 #[test]
@@ -120,49 +223,41 @@ fn messages_pass_by_clients_that_have_gone() {
     let mut b = Board::new();
     let mut waiting = b.open("1", None, true);
     drop(b.open("2", None, true));
-    drop(b.board.listen(b.now));
+    drop(b.listen());
     b.receive(LOG);
     assert_eq!(arrived(&mut waiting), [LOG]);
-    assert_eq!(
-        b.board.admits(&Id::parse("2").unwrap()),
-        Err(SendError::DuplicateId),
-        "a lost client cancels nothing"
-    );
+    assert_eq!(b.admits("2"), Err(SendError::DuplicateId), "a lost client cancels nothing");
 }
 
 #[test]
 fn i13_a_reader_that_stands_still_is_cut_after_its_patience() {
     let big = |kind| {
         let text = format!(
-            r#"{{"jsonrpc":"2.0","method":"{kind}","params":{{"progressToken":1,"p":"{}"}}}}"#,
+            r#"{{"jsonrpc":"2.0","method":"{kind}","params":{{"progressToken":10,"p":"{}"}}}}"#,
             "x".repeat(1_100_000)
         );
         &*Box::leak(text.into_boxed_str())
     };
     let mut b = Board::new();
     let mut request = b.open("1", Some("1"), true);
-    let mut stream = b.board.listen(b.now);
+    let mut stream = b.listen();
     b.receive(big("x"));
-    assert!(b.board.is_congested());
+    assert!(b.it.is_congested());
     b.later(5);
-    assert_eq!(b.board.next_due(), b.now);
-    b.board.cut_stalled(b.now);
-    assert!(!b.board.is_congested());
-    assert_eq!(arrived(&mut stream).len(), 2, "the message, then the end");
+    assert_eq!(b.it.next_due(), b.now);
+    b.it.cut_stalled(b.now);
+    assert!(!b.it.is_congested());
+    assert_eq!(arrived(&mut stream)[1..], ["stream_cut", "end"]);
     b.receive(big("notifications/progress"));
     b.later(4);
-    b.board.cut_stalled(b.now);
-    assert!(b.board.is_congested(), "not yet");
+    b.it.cut_stalled(b.now);
+    assert!(b.it.is_congested(), "not yet");
     b.later(1);
-    b.board.cut_stalled(b.now);
-    assert_eq!(arrived(&mut request)[1..], ["stream_cut", "end"]);
-    assert_eq!(
-        b.board.admits(&Id::parse("1").unwrap()),
-        Err(SendError::DuplicateId),
-        "until the child answers"
-    );
-    b.receive(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
-    assert_eq!(b.board.admits(&Id::parse("1").unwrap()), Ok(()));
+    b.it.cut_stalled(b.now);
+    assert_eq!(arrived(&mut request)[1..], ["stream_cut"]);
+    assert_eq!(b.admits("1"), Err(SendError::DuplicateId), "until the child answers");
+    b.receive(r#"{"jsonrpc":"2.0","id":10,"result":{}}"#);
+    assert_eq!(b.admits("1"), Ok(()));
 }
 
 #[test]
@@ -172,8 +267,8 @@ fn i09_a_request_fails_when_its_time_is_up() {
     b.later(5);
     let mut second = b.open("2", None, true);
     b.later(5);
-    assert_eq!(b.board.next_due(), b.now);
-    assert_eq!(b.board.expire(b.now), [Id::parse("1").unwrap()]);
+    assert_eq!(b.it.next_due(), b.now);
+    assert_eq!(b.it.expire(b.now), [WireId::new(10)]);
     assert_eq!(arrived(&mut first), ["timeout", "end"]);
     assert!(arrived(&mut second).is_empty());
 }
@@ -181,17 +276,17 @@ fn i09_a_request_fails_when_its_time_is_up() {
 #[test]
 fn i06_an_open_stream_keeps_a_session_for_a_limited_time_only() {
     let mut b = Board::new();
-    assert!(!b.board.is_idle(b.now));
+    assert!(!b.it.is_idle(b.now));
     b.later(100);
-    assert!(b.board.is_idle(b.now));
-    let _stream = b.board.listen(b.now);
+    assert!(b.it.is_idle(b.now));
+    let _stream = b.listen();
     b.later(999);
-    assert!(!b.board.is_idle(b.now));
+    assert!(!b.it.is_idle(b.now));
     b.later(1);
-    assert!(b.board.is_idle(b.now));
+    assert!(b.it.is_idle(b.now));
     let _open = b.open("1", None, true);
     b.later(5000);
-    assert!(!b.board.is_idle(b.now), "an open request is a use");
+    assert!(!b.it.is_idle(b.now), "an open request is a use");
 }
 
 #[test]
@@ -206,8 +301,8 @@ fn i10_garbage_is_dropped_and_a_broken_answer_fails_its_request() {
         "\u{1b}[31mred",
         r#"{"jsonrpc":"2.0","id":99,"result":{}}"#,
         r#"{"jsonrpc":"2.0","id":null,"error":{}}"#,
-        r#"{"jsonrpc":"2.0","id":1,"result":{},"error":{}}"#,
-        r#"{"jsonrpc":"2.0","id":2,"result":"ok"}"#,
+        r#"{"jsonrpc":"2.0","id":10,"result":{},"error":{}}"#,
+        r#"{"jsonrpc":"2.0","id":11,"result":"ok"}"#,
     ] {
         b.receive(line);
     }
@@ -220,10 +315,12 @@ fn i10_an_oversize_answer_fails_its_request_or_all_when_nobody_knows_whose_it_wa
     let mut b = Board::new();
     let mut one = b.open("1", None, true);
     let mut two = b.open("2", None, true);
-    b.board.receive_too_long(Salvaged::NoAnswer, b.now);
-    b.board.receive_too_long(Salvaged::AnswerTo(Id::parse("1").unwrap()), b.now);
+    b.it.receive_too_long(Salvaged::NoAnswer, b.now);
+    b.it.receive_too_long(Salvaged::AnswerTo(Id::number(10)), b.now);
     assert_eq!(arrived(&mut one), ["answer_too_large", "end"]);
     assert!(arrived(&mut two).is_empty());
-    b.board.receive_too_long(Salvaged::AnswerToUnknown, b.now);
+    b.it.receive_too_long(Salvaged::AnswerToUnknown, b.now);
     assert_eq!(arrived(&mut two), ["answer_too_large", "end"]);
 }
+
+mod modern;

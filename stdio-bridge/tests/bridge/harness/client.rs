@@ -17,15 +17,31 @@ pub(crate) struct Client<'a> {
 impl<'a> Client<'a> {
     /// Initializes a session; `headers` go with every request of it.
     pub(crate) async fn connect(harness: &'a Harness, server: &str, headers: &[(&str, &str)]) -> Self {
+        Self::begin_with(harness, server, headers, initialize(0)).await
+    }
+
+    async fn begin_with(
+        harness: &'a Harness,
+        server: &str,
+        headers: &[(&str, &str)],
+        message: Value,
+    ) -> Self {
         let headers: Vec<_> =
             headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let mut client = Self { harness, server: server.to_owned(), session: String::new(), headers };
-        let response = client.with_headers(harness.post(server, initialize(0))).send().await.unwrap();
+        let response = client.with_headers(harness.post(server, message)).send().await.unwrap();
         assert_eq!(response.status(), 200);
         client.session = response.headers()["mcp-session-id"].to_str().unwrap().to_owned();
         let response = client.tell(json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
         assert_eq!(response.status(), 202);
         client
+    }
+
+    /// The same for a client that can do what `capabilities` say.
+    pub(crate) async fn able(harness: &'a Harness, server: &str, capabilities: Value) -> Self {
+        let mut message = initialize(0);
+        message["params"]["capabilities"] = capabilities;
+        Self::begin_with(harness, server, &[], message).await
     }
 
     /// A POST in the session.

@@ -22,6 +22,8 @@ pub(crate) struct Events {
     block: Vec<String>,
     /// How many comments (signs of life) have been seen.
     pub(crate) comments: usize,
+    /// The id of the newest event, where events have ids.
+    pub(crate) last_id: Option<String>,
 }
 
 impl Events {
@@ -38,6 +40,7 @@ impl Events {
             searched: 0,
             block: Vec::new(),
             comments: 0,
+            last_id: None,
         }
     }
 
@@ -49,10 +52,26 @@ impl Events {
                 self.comments += 1;
                 continue;
             }
+            let block = self.without_id(block);
             let data = block.strip_prefix("event: message\ndata: ").expect("an event of one data line");
             assert!(!data.contains(['\r', '\n']));
             return Some(serde_json::from_str(data).unwrap());
         }
+    }
+
+    /// Reads the beginning of a stream that can be resumed.
+    pub(crate) async fn primed(&mut self) {
+        let block = self.block().await.expect("the stream has ended");
+        let block = self.without_id(block);
+        assert_eq!(block, "retry: 1000\ndata: ");
+    }
+
+    fn without_id(&mut self, block: String) -> String {
+        let Some((id, rest)) = block.strip_prefix("id: ").and_then(|block| block.split_once('\n')) else {
+            return block;
+        };
+        self.last_id = Some(id.to_owned());
+        rest.to_owned()
     }
 
     /// Reads until a comment comes.

@@ -1,0 +1,58 @@
+//! Starting children within the limits.
+
+use std::sync::Arc;
+
+use super::OpenError;
+use super::seats::Seats;
+use crate::config::Launch;
+use crate::process::{Audience, Process, Supervisor};
+use crate::settings::Limits;
+
+/// Starts children, and counts them until they are reaped.
+#[derive(Debug)]
+pub struct Children {
+    seats: Arc<Seats>,
+    limits: Limits,
+    supervisor: Supervisor,
+}
+
+impl Children {
+    /// No children yet; they are started under `supervisor`.
+    #[must_use]
+    pub fn new(limits: Limits, supervisor: Supervisor) -> Arc<Self> {
+        let seats = Seats::new(limits.max_sessions, limits.max_sessions_per_user);
+        Arc::new(Self { seats, limits, supervisor })
+    }
+
+    /// Starts a child for `user`; `on_leaving` is called when it takes no more messages, for whatever reason.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn start(
+        &self,
+        user: Option<&Arc<str>>,
+        launch: &Arc<Launch>,
+        audience: Audience,
+        on_leaving: impl FnOnce() + Send + 'static,
+    ) -> Result<Process, OpenError> {
+        if self.supervisor.stop.is_cancelled() {
+            return Err(OpenError::Full);
+        }
+        let seat = self.seats.take(user)?;
+        let process = Process::start(launch, audience, &self.limits, &self.supervisor)?;
+        let lifetime = process.lifetime().clone();
+        self.supervisor.tracker.spawn(async move {
+            lifetime.leaving().await;
+            on_leaving();
+            lifetime.finished().await;
+            drop(seat);
+        });
+        Ok(process)
+    }
+
+    /// The limits of every child.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+}

@@ -21,6 +21,7 @@ pub struct Bridge {
     servers: RwLock<Arc<Servers>>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) hosts: Arc<Hosts>,
+    children: Arc<Children>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) journal: Journal,
     supervisor: Supervisor,
@@ -35,10 +36,10 @@ impl Bridge {
         let children = Children::new(limits, supervisor.clone());
         let eras = Arc::<Eras>::default();
         let sessions = Sessions::new(Arc::clone(&children), Arc::clone(&eras), Arc::clone(&rng));
-        let hosts = Hosts::new(children, eras, rng);
+        let hosts = Hosts::new(Arc::clone(&children), eras, rng);
         let journal = Journal::default();
         let servers = RwLock::new(Arc::new(servers));
-        Arc::new(Self { access, limits, servers, sessions, hosts, clock, journal, supervisor })
+        Arc::new(Self { access, limits, servers, sessions, hosts, children, clock, journal, supervisor })
     }
 
     /// The routes of the bridge.
@@ -64,6 +65,7 @@ impl Bridge {
             if *change != Change::Added {
                 self.sessions.end_all_of(name);
                 self.hosts.end_all_of(name);
+                self.children.forget(name);
             }
         }
         changes

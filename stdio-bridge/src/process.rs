@@ -50,6 +50,7 @@ pub struct Lifetime {
     stop: CancellationToken,
     leaving: CancellationToken,
     finished: CancellationToken,
+    unheard: CancellationToken,
 }
 
 /// Who has to be told when the program ends, and who has ended: the roots of all children's lives.
@@ -191,6 +192,7 @@ impl Process {
         let lifetime = Lifetime {
             stop: supervisor.stop.child_token(),
             leaving: CancellationToken::new(),
+            unheard: CancellationToken::new(),
             finished: CancellationToken::new(),
         };
         let actor = actor::Actor::new((launch, audience), spawned, *limits, lifetime.clone());
@@ -293,6 +295,12 @@ impl Lifetime {
     #[must_use]
     pub fn is_leaving(&self) -> bool {
         self.leaving.is_cancelled()
+    }
+
+    /// Whether it ended by itself before it had answered anything. To be asked when it is leaving.
+    #[must_use]
+    pub fn ended_unheard(&self) -> bool {
+        self.unheard.is_cancelled()
     }
 
     /// Until the child has ended and is reaped.

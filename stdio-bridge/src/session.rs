@@ -1,6 +1,7 @@
 //! Which caller owns which child, and how many there may be: legacy sessions ([`Sessions`]), and modern requests, for which
 //! nobody has to remember anything but the bridge ([`Hosts`]).
 
+mod breaker;
 mod call;
 mod children;
 mod host;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use crate::config::ServerName;
 use crate::process::{Process, StartError};
 
+pub use breaker::KeepsFailing;
 pub use call::{Call, Who};
 pub use children::Children;
 pub use host::{Host, Watch};
@@ -79,6 +81,9 @@ pub enum OpenError {
     /// The child does not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The server has ended too often, or too recently, before it said anything.
+    #[error(transparent)]
+    KeepsFailing(#[from] KeepsFailing),
     /// The child does not answer `initialize` as a server must.
     #[error("the server does not answer initialize as it must")]
     Handshake,

@@ -36,11 +36,12 @@ pub(super) struct Refusal {
 #[derive(Debug, Clone, Copy)]
 enum Hint {
     Allow(&'static str),
-    Retry,
+    /// Seconds.
+    Retry(u64),
 }
 
 /// Seconds after which a client should try again.
-const RETRY_SECONDS: &str = "5";
+const RETRY_SECONDS: u64 = 5;
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, code: i32, message: impl Into<String>) -> Self {
@@ -105,7 +106,7 @@ impl Refusal {
 
     fn busy(message: impl Into<String>) -> Self {
         let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, INTERNAL_ERROR, message);
-        Self { hint: Some(Hint::Retry), ..refusal }
+        Self { hint: Some(Hint::Retry(RETRY_SECONDS)), ..refusal }
     }
 }
 
@@ -122,7 +123,7 @@ impl IntoResponse for Refusal {
         let mut response = (self.status, [json], body).into_response();
         let hint = self.hint.map(|hint| match hint {
             Hint::Allow(methods) => (ALLOW, HeaderValue::from_static(methods)),
-            Hint::Retry => (RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS)),
+            Hint::Retry(seconds) => (RETRY_AFTER, HeaderValue::from(seconds)),
         });
         response.headers_mut().extend(hint);
         response
@@ -196,6 +197,10 @@ impl From<OpenError> for Refusal {
         tracing::warn!(%error, "no new session");
         match error {
             OpenError::Full | OpenError::FullForUser => Self::busy(error.to_string()),
+            OpenError::KeepsFailing(failing) => {
+                let wait = failing.wait.as_secs().saturating_add(1);
+                Self { hint: Some(Hint::Retry(wait)), ..Self::busy(failing.to_string()) }
+            }
             // What the operating system said is for the operator's log only.
             OpenError::Start(_) | OpenError::Handshake | OpenError::NoEntropy(_) => {
                 Self::busy("the server could not be started")

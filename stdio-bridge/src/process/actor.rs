@@ -91,6 +91,9 @@ impl Actor {
                 break end;
             }
         };
+        if matches!(end, End::Exited | End::Silent) && !self.switchboard.has_answered() {
+            self.lifetime.unheard.cancel();
+        }
         self.lifetime.leaving.cancel();
         drop(inbox);
         self.leave(end, &kill).await;

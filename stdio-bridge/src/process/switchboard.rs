@@ -308,8 +308,14 @@ impl Switchboard {
         taken
     }
 
+    /// Whether the child has ever answered a request.
+    pub(super) const fn has_answered(&self) -> bool {
+        self.requests.has_answered
+    }
+
     fn answered(&mut self, id: &Id, message: &Message<'_>, now: Instant) {
         let Some((id, open)) = self.take(id, now) else { return };
+        self.requests.has_answered = true;
         let Some(open) = self.ask_first(id, open, message, now) else { return };
         let text = match &open.caller.translation {
             Some(translation) => translate::answer(

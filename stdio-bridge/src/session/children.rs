@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::OpenError;
+use super::breaker::Breaker;
 use super::seats::Seats;
-use crate::config::Launch;
-use crate::process::{Audience, Process, Supervisor};
+use crate::config::{Launch, ServerName};
+use crate::process::{Audience, Lifetime, Process, Supervisor};
 use crate::settings::Limits;
 
 /// Starts children, and counts them until they are reaped.
 #[derive(Debug)]
 pub struct Children {
     seats: Arc<Seats>,
+    breaker: Arc<Breaker>,
     limits: Limits,
     supervisor: Supervisor,
 }
@@ -21,10 +25,11 @@ impl Children {
     #[must_use]
     pub fn new(limits: Limits, supervisor: Supervisor) -> Arc<Self> {
         let seats = Seats::new(limits.max_sessions, limits.max_sessions_per_user);
-        Arc::new(Self { seats, limits, supervisor })
+        Arc::new(Self { seats, breaker: Arc::default(), limits, supervisor })
     }
 
-    /// Starts a child for `user`; `on_leaving` is called when it takes no more messages, for whatever reason.
+    /// Starts a child for `user`; `on_leaving` is called when it takes no more messages, for whatever reason. A server that has
+    /// ended before it said anything is not started again at once.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -35,6 +40,46 @@ impl Children {
         audience: Audience,
         on_leaving: impl FnOnce() + Send + 'static,
     ) -> Result<Process, OpenError> {
+        let key = (launch.name.clone(), user.cloned());
+        self.breaker.admits(&key, Instant::now())?;
+        let breaker = Arc::clone(&self.breaker);
+        self.spawn(user, launch, audience, move |lifetime| {
+            if lifetime.ended_unheard() {
+                let server = key.0.clone();
+                let failures = breaker.failed(key, Instant::now());
+                tracing::warn!(%server, failures, "the server has ended before it said anything");
+            } else {
+                breaker.worked(&key);
+            }
+            on_leaving();
+        })
+    }
+
+    /// Starts a child to find out about the server: it may end as it likes.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn probe(
+        &self,
+        user: Option<&Arc<str>>,
+        launch: &Arc<Launch>,
+        audience: Audience,
+    ) -> Result<Process, OpenError> {
+        self.spawn(user, launch, audience, |_| {})
+    }
+
+    /// The entry of a server has changed.
+    pub fn forget(&self, server: &ServerName) {
+        self.breaker.forget(server);
+    }
+
+    fn spawn(
+        &self,
+        user: Option<&Arc<str>>,
+        launch: &Arc<Launch>,
+        audience: Audience,
+        on_leaving: impl FnOnce(&Lifetime) + Send + 'static,
+    ) -> Result<Process, OpenError> {
         if self.supervisor.stop.is_cancelled() {
             return Err(OpenError::Full);
         }
@@ -43,7 +88,7 @@ impl Children {
         let lifetime = process.lifetime().clone();
         self.supervisor.tracker.spawn(async move {
             lifetime.leaving().await;
-            on_leaving();
+            on_leaving(&lifetime);
             lifetime.finished().await;
             drop(seat);
         });

@@ -69,7 +69,7 @@ impl Eras {
 /// silence included, is what a legacy server may do.
 async fn probe(children: &Children, owner: &Owner, launch: &Arc<Launch>) -> Result<Era, OpenError> {
     let audience = Audience::Callers(Era::Modern);
-    let process = children.start(owner.user.as_ref(), launch, audience, || {})?;
+    let process = children.probe(owner.user.as_ref(), launch, audience)?;
     let id = process.next_id();
     let line = Line::own(translate::discover(id)).map_err(|_| OpenError::Handshake)?;
     let caller = Caller::of(Id::number(id.number()));

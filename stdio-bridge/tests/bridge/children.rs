@@ -42,6 +42,28 @@ async fn i08_a_crash_leaves_other_sessions_alone() {
 }
 
 #[tokio::test]
+async fn i08_a_server_that_ends_at_once_is_not_started_again_at_once_and_says_so() {
+    let harness = Harness::start().await;
+    let ask = async |user: &'static str| {
+        let request = harness.post("crash-at-initialize", crate::harness::initialize(1));
+        request.header("x-user-id", user).send().await.unwrap()
+    };
+    let mut refused = ask("ann").await;
+    assert_eq!(refused.status(), 200, "the answer says that it has ended");
+    // The answer may be faster than the count.
+    while refused.status() == 200 {
+        refused = ask("ann").await;
+    }
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers().contains_key("retry-after"));
+    let told: Value = refused.json().await.unwrap();
+    let message = told["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with("the server has ended"), "{message}");
+    assert_eq!(ask("bob").await.status(), 200, "it is started for others");
+    harness.stop().await;
+}
+
+#[tokio::test]
 async fn i09_h43_a_silent_child_is_told_that_nobody_waits_any_more() {
     let harness =
         Harness::with(|settings| settings.limits.request_timeout = Duration::from_millis(200)).await;

@@ -13,6 +13,8 @@ use crate::process::{Caller, Line};
 pub(super) struct Requests {
     open: BTreeMap<WireId, Open>,
     deadlines: BTreeSet<(Instant, WireId)>,
+    /// Whether any was ever answered.
+    pub(super) has_answered: bool,
 }
 
 /// An open request.

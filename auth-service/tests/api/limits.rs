@@ -80,3 +80,21 @@ async fn k_02_a_client_with_a_secret_that_asks_without_end_stops_only_itself() {
     }
     refreshed(&app, &public, &token).await;
 }
+
+#[tokio::test]
+async fn c_33_secrets_and_tokens_are_guessed_at_no_endpoint_without_end() {
+    for path in ["/token", "/revoke", "/introspect", "/device_authorization"] {
+        let app = app(|rates| rates.token = "5/m".parse().unwrap());
+        let (id, _) = app.confidential_client().await;
+        let mut answers = Vec::new();
+        for guess in 0..6 {
+            let credentials = format!("{id}:guess-{guess}");
+            answers.push(app.post_with_basic(path, &credentials, &[("token", "guess")]).await);
+        }
+        let last = answers.pop().unwrap();
+        assert_eq!(last.status, StatusCode::TOO_MANY_REQUESTS, "{path}");
+        let first = &answers[0];
+        assert_eq!(first.status, StatusCode::UNAUTHORIZED, "{path}: {}", first.body);
+        assert!(answers.iter().all(|answer| answer.body == first.body), "{path} tells nothing apart");
+    }
+}

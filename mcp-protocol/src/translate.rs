@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::value::RawValue;
 
-use crate::capabilities::{ClientCapabilities, MODERN_MEMBERS};
+use crate::capabilities::MODERN_MEMBERS;
 use crate::error::INVALID_PARAMS;
 use crate::jsonrpc::{Id, Message, Rigour, members, read_object};
 use crate::params::Params;
@@ -94,13 +94,13 @@ pub fn offers_modern(answer: &Message<'_>) -> bool {
     versions.iter().filter_map(|version| Version::parse(version)).any(|version| MODERN.contains(&version))
 }
 
-/// The request that opens a legacy server, with the capabilities of the modern client that it will serve.
+/// The request that opens a legacy server, with the capabilities of the modern client that it will serve, and who that is
+/// (JSON texts).
 #[must_use]
-pub fn initialize(id: WireId, capabilities: &ClientCapabilities<'_>, client_info: Option<&str>) -> String {
+pub fn initialize(id: WireId, capabilities: &str, client_info: Option<&str>) -> String {
     const NOBODY: &str = r#"{"name":"stdio-bridge","version":"1"}"#;
     let [newest, ..] = LEGACY;
     let (version, info) = (newest.as_str(), client_info.unwrap_or(NOBODY));
-    let capabilities = capabilities.text();
     format!(
         r#"{{"jsonrpc":"2.0","id":{id},"method":"initialize","params":{{"protocolVersion":"{version}","capabilities":{capabilities},"clientInfo":{info}}}}}"#
     )

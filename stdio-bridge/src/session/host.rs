@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mcp_protocol::capabilities::{LogLevel, RequestMeta};
+use mcp_protocol::capabilities::LogLevel;
 use mcp_protocol::era::Era;
 use mcp_protocol::jsonrpc::{Id, Message};
 use mcp_protocol::subscription::Filter;
@@ -17,6 +17,13 @@ use crate::process::{Caller, Deliveries, Delivery, Line, Process, Request, SendE
 pub struct Host {
     process: Process,
     speech: Speech,
+}
+
+/// For whom a legacy child is opened. JSON texts.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    pub(super) capabilities: Arc<str>,
+    pub(super) info: Option<Arc<str>>,
 }
 
 /// What the child speaks.
@@ -43,9 +50,9 @@ impl Host {
     }
 
     /// A legacy child; it is opened with the capabilities of the caller.
-    pub(super) async fn legacy(process: Process, meta: &RequestMeta<'_>) -> Result<Self, OpenError> {
+    pub(super) async fn legacy(process: Process, client: &Client) -> Result<Self, OpenError> {
         let id = process.next_id();
-        let line = Line::own(translate::initialize(id, &meta.capabilities, meta.client_info))
+        let line = Line::own(translate::initialize(id, &client.capabilities, client.info.as_deref()))
             .map_err(|_| OpenError::Handshake)?;
         let caller = Caller::of(Id::number(id.number()));
         let deliveries = process.request(Request { line, id, caller }).await;

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::children::Children;
-use super::host::Host;
+use super::host::{Client, Host};
 use super::probe::Eras;
 use super::{OpenError, Owner, SessionId};
 use crate::config::Launch;
@@ -74,13 +74,17 @@ impl Hosts {
         meta: &RequestMeta<'_>,
     ) -> Result<Arc<Host>, OpenError> {
         let era = self.eras.of(&self.children, owner, launch).await?;
-        let capabilities = (era == Era::Legacy).then(|| meta.capabilities.text().into());
+        let capabilities: Arc<str> = meta.capabilities.text().into();
+        let client =
+            Client { capabilities: Arc::clone(&capabilities), info: meta.client_info.map(Arc::from) };
         let owner = if launch.is_stateless { owner.anybody() } else { owner.clone() };
-        let key = Key { owner, capabilities };
+        let key = Key { owner, capabilities: (era == Era::Legacy).then_some(capabilities) };
         loop {
             let cell = Arc::clone(lock(&self.by_caller).entry(key.clone()).or_default());
-            let started =
-                cell.get_or_try_init(|| self.start((&key, &cell), era, launch, meta)).await.cloned();
+            let started = match cell.get() {
+                Some(host) => Ok(Arc::clone(host)),
+                None => self.start(&key, &cell, era, (launch, &client)).await,
+            };
             match started {
                 // It has ended, and was not forgotten yet: the next one is another.
                 Ok(host) if host.process().lifetime().is_leaving() => self.forget(&key, &cell),
@@ -96,26 +100,34 @@ impl Hosts {
         }
     }
 
+    /// Starts the child of `cell`, or waits until somebody else has. A client that goes away meanwhile does not end it: it
+    /// comes back, and a server that starts slowly would never be ready for it.
     async fn start(
         self: &Arc<Self>,
-        (key, cell): (&Key, &Arc<Cell>),
+        key: &Key,
+        cell: &Arc<Cell>,
         era: Era,
-        launch: &Arc<Launch>,
-        meta: &RequestMeta<'_>,
+        (launch, client): (&Arc<Launch>, &Client),
     ) -> Result<Arc<Host>, OpenError> {
-        let (hosts, watched, cell) = (Arc::downgrade(self), key.clone(), Arc::downgrade(cell));
+        let (hosts, watched, known) = (Arc::downgrade(self), key.clone(), Arc::downgrade(cell));
         let forget = move || {
-            if let Some((hosts, cell)) = hosts.upgrade().zip(cell.upgrade()) {
+            if let Some((hosts, cell)) = hosts.upgrade().zip(known.upgrade()) {
                 hosts.forget(&watched, &cell);
             }
         };
         let audience = Audience::Callers(era);
-        let process = self.children.start(key.owner.user.as_ref(), launch, audience, forget)?;
-        let host = match era {
-            Era::Modern => Host::modern(process),
-            Era::Legacy => Host::legacy(process, meta).await?,
+        let (children, user) = (Arc::clone(&self.children), key.owner.user.clone());
+        let (cell, launch, client) = (Arc::clone(cell), Arc::clone(launch), client.clone());
+        let start = async move || {
+            let process = children.start(user.as_ref(), &launch, audience, forget)?;
+            let host = match era {
+                Era::Modern => Host::modern(process),
+                Era::Legacy => Host::legacy(process, &client).await?,
+            };
+            Ok(Arc::new(host))
         };
-        Ok(Arc::new(host))
+        let started = tokio::spawn(async move { cell.get_or_try_init(start).await.cloned() });
+        started.await.unwrap_or(Err(OpenError::Full))
     }
 
     /// How many children serve modern requests.

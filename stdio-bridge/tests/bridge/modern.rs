@@ -299,3 +299,20 @@ async fn i15_a_child_is_shared_only_where_the_operator_says_that_it_is_stateless
     assert!(asked["result"].get("inputRequests").is_none(), "the question could be about another's request");
     harness.stop().await;
 }
+
+#[tokio::test]
+async fn a_server_gets_ready_although_its_clients_give_up_waiting() {
+    let harness = Harness::with(|settings| settings.limits.probe_timeout = Duration::from_millis(600)).await;
+    let mut given_up = 0;
+    let served = loop {
+        let request = post(&harness, "silent-discover", &call(1, "echo", json!({"a": 1})));
+        match request.timeout(Duration::from_millis(150)).send().await {
+            Ok(response) => break messages(response).await.pop().unwrap(),
+            Err(_) => given_up += 1,
+        }
+        assert!(given_up < 100, "every client begins anew");
+    };
+    assert_eq!(served["result"]["a"], json!(1));
+    assert!(given_up > 0);
+    harness.stop().await;
+}

@@ -13,7 +13,7 @@ use super::children::Children;
 use super::host::{Client, Host};
 use super::probe::Eras;
 use super::{OpenError, Owner, SessionId};
-use crate::config::Launch;
+use crate::config::{Launch, ServerName};
 use crate::process::{Ask, Audience, Deliveries};
 
 /// The children that serve modern requests.
@@ -128,6 +128,11 @@ impl Hosts {
         };
         let started = tokio::spawn(async move { cell.get_or_try_init(start).await.cloned() });
         started.await.unwrap_or(Err(OpenError::Full))
+    }
+
+    /// The server does not behave as its era says: it may have been replaced, and is asked again.
+    pub(super) fn contradicted(&self, server: &ServerName) {
+        self.eras.forget(server);
     }
 
     /// How many children serve modern requests.

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::capabilities::MODERN_MEMBERS;
 use crate::error::INVALID_PARAMS;
+use crate::input::{RETRY_MEMBERS, may_be_retry};
 use crate::jsonrpc::{Id, Message, Rigour, members, read_object};
 use crate::params::Params;
 use crate::relay::WireId;
@@ -125,14 +126,12 @@ pub fn request(message: &Message<'_>, params: &Params<'_>, id: WireId) -> String
     splice.finish()
 }
 
-/// `params` without the members of a retry; `None` when it has none of them.
+/// `params` without the members of a retry; `None` when it surely has none of them.
 fn legacy_params(params: &str, id: WireId) -> Option<String> {
-    const RETRY: [&str; 2] = ["inputResponses", "requestState"];
-    let all = members(params).ok()?;
-    if !all.iter().any(|(key, _)| RETRY.contains(&key.as_ref())) {
+    if !may_be_retry(params) {
         return None;
     }
-    let kept = all.into_iter().filter(|(key, _)| !RETRY.contains(&key.as_ref()));
+    let kept = members(params).ok()?.into_iter().filter(|(key, _)| !RETRY_MEMBERS.contains(&key.as_ref()));
     object(kept.map(|(key, value)| {
         let text = if key == "_meta" { legacy_meta(value.get(), id) } else { None };
         (key, text.unwrap_or_else(|| value.get().to_owned()))

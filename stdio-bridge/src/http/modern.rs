@@ -128,7 +128,7 @@ async fn call(
         Era::Modern => relay::request(asked.message, asked.params, wire),
     };
     let request = Request { line: Line::trusted(text), id: wire, caller };
-    let deliveries = host.process().request(request).await?;
+    let deliveries = host.process().request(request).await.map_err(Refusal::of_stateless)?;
     Ok(Call::new((hosts, host), who, deliveries, responses, &bridge.limits))
 }
 
@@ -139,6 +139,7 @@ async fn listen(host: &Arc<Host>, about: Recipient, asked: &Asked<'_>) -> Result
         Some(introduction) => filter.honoured_by(introduction),
         None => filter,
     };
-    let (deliveries, watch) = host.subscribe(about.id.clone(), filter).await?;
+    let subscribed = host.subscribe(about.id.clone(), filter).await;
+    let (deliveries, watch) = subscribed.map_err(Refusal::of_stateless)?;
     Ok(sse::subscription(about, deliveries, watch))
 }

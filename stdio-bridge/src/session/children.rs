@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::timeout;
+
 use super::OpenError;
 use super::seats::Seats;
 use crate::config::Launch;
@@ -48,6 +50,16 @@ impl Children {
             drop(seat);
         });
         Ok(process)
+    }
+
+    /// Stops a child, and waits until the place of one is free; not longer than ending it may take.
+    pub async fn make_room(&self, process: &Process) {
+        let freed = self.seats.freed();
+        process.stop();
+        let Limits { exit_grace, terminate_grace, .. } = self.limits;
+        if timeout(exit_grace.saturating_add(terminate_grace).saturating_mul(2), freed).await.is_err() {
+            tracing::warn!("a child that makes room for another does not end in time");
+        }
     }
 
     /// The limits of every child.

@@ -1,6 +1,7 @@
 //! One child that serves the modern requests of one caller.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mcp_protocol::capabilities::LogLevel;
@@ -17,6 +18,8 @@ use crate::process::{Caller, Deliveries, Delivery, Line, Process, Request, SendE
 pub struct Host {
     process: Process,
     speech: Speech,
+    /// A number that grows with each use of any host.
+    last_use: AtomicU64,
 }
 
 /// For whom a legacy child is opened. JSON texts.
@@ -46,7 +49,7 @@ struct Legacy {
 impl Host {
     /// A modern child.
     pub(super) const fn modern(process: Process) -> Self {
-        Self { process, speech: Speech::Modern }
+        Self { process, speech: Speech::Modern, last_use: AtomicU64::new(0) }
     }
 
     /// A legacy child; it is opened with the capabilities of the caller.
@@ -69,13 +72,24 @@ impl Host {
         let server_info = introduction.server_info.as_str().into();
         let (log_level, watched) = (Mutex::default(), Mutex::default());
         let legacy = Legacy { introduction, server_info, log_level, watched };
-        Ok(Self { process, speech: Speech::Legacy(Box::new(legacy)) })
+        let last_use = AtomicU64::new(0);
+        Ok(Self { process, speech: Speech::Legacy(Box::new(legacy)), last_use })
     }
 
     /// The child.
     #[must_use]
     pub const fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// It is used, for the time `number`.
+    pub(super) fn used(&self, number: u64) {
+        self.last_use.store(number, Ordering::Relaxed);
+    }
+
+    /// When it was used last.
+    pub(super) fn last_use(&self) -> u64 {
+        self.last_use.load(Ordering::Relaxed)
     }
 
     /// The era of the child.

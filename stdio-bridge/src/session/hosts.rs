@@ -1,6 +1,7 @@
 //! The children that serve modern requests, by whom they serve; and the requests that wait for their clients.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcp_protocol::capabilities::RequestMeta;
@@ -21,6 +22,7 @@ use crate::process::{Ask, Audience, Deliveries};
 pub struct Hosts {
     by_caller: Mutex<HashMap<Key, Arc<Cell>>>,
     parked: Mutex<HashMap<SessionId, Parked>>,
+    uses: AtomicU64,
     eras: Arc<Eras>,
     children: Arc<Children>,
     rng: Arc<dyn Rng>,
@@ -60,7 +62,7 @@ impl Hosts {
     #[must_use]
     pub fn new(children: Arc<Children>, eras: Arc<Eras>, rng: Arc<dyn Rng>) -> Arc<Self> {
         let (by_caller, parked) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { by_caller, parked, eras, children, rng })
+        Arc::new(Self { by_caller, parked, uses: AtomicU64::new(0), eras, children, rng })
     }
 
     /// The child that serves the modern requests of `owner`; it is started for the first of them.
@@ -88,9 +90,19 @@ impl Hosts {
             match started {
                 // It has ended, and was not forgotten yet: the next one is another.
                 Ok(host) if host.process().lifetime().is_leaving() => self.forget(&key, &cell),
-                Ok(host) => return Ok(host),
+                Ok(host) => {
+                    host.used(self.uses.fetch_add(1, Ordering::Relaxed));
+                    return Ok(host);
+                }
                 Err(error) => {
                     self.forget(&key, &cell);
+                    let user = key.owner.user.as_ref().filter(|_| matches!(error, OpenError::FullForUser));
+                    if matches!(error, OpenError::Full | OpenError::FullForUser)
+                        && let Some(idle) = self.take_idle(user)
+                    {
+                        self.children.make_room(idle.process()).await;
+                        continue;
+                    }
                     if matches!(error, OpenError::Handshake) {
                         self.eras.forget(&launch.name);
                     }
@@ -128,6 +140,20 @@ impl Hosts {
         };
         let started = tokio::spawn(async move { cell.get_or_try_init(start).await.cloned() });
         started.await.unwrap_or(Err(OpenError::Full))
+    }
+
+    /// Takes the child that has not been used for the longest time out of those that nobody uses now, of this user or of all:
+    /// a modern client expects nothing of it that another could not do.
+    fn take_idle(&self, user: Option<&Arc<str>>) -> Option<Arc<Host>> {
+        let mut by_caller = lock(&self.by_caller);
+        let idle = by_caller.iter().filter_map(|(key, cell)| {
+            let is_owners = user.is_none() || key.owner.user.as_ref() == user;
+            // Whatever uses a host holds it, too.
+            let host = cell.get().filter(|host| is_owners && Arc::strong_count(host) == 1)?;
+            Some((host.last_use(), key))
+        });
+        let key = idle.min_by_key(|(last_use, _)| *last_use).map(|(_, key)| key.clone())?;
+        by_caller.remove(&key)?.get().cloned()
     }
 
     /// The server does not behave as its era says: it may have been replaced, and is asked again.

@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use crate::harness::{Events, Harness, code, eventually, messages};
+use crate::harness::{Events, Harness, code, eventually, messages, runs};
 
 const VERSION: &str = "2026-07-28";
 
@@ -350,5 +350,34 @@ async fn a_modern_child_serves_many_callers_with_equal_ids_and_tokens() {
         let heard = events.next().await.unwrap();
         assert_eq!(heard["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], json!("same"));
     }
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn h08_a_child_that_nobody_uses_makes_room_and_one_that_works_does_not() {
+    let harness = Harness::with(|settings| {
+        settings.limits.max_sessions_per_user = 2;
+        settings.limits.patience = Duration::from_millis(10);
+    })
+    .await;
+    let ask = |client: &str, tool: &str| {
+        let request = post(&harness, "plain", &call(1, tool, json!({})));
+        request.header("x-user-id", "ann").header("x-client-id", client).send()
+    };
+    let pid = async |client: &str| {
+        let answered = messages(ask(client, "pid").await.unwrap()).await.pop().unwrap();
+        answered["result"]["pid"].as_u64().unwrap()
+    };
+    // The probe of the server is a process, too: another user pays for it.
+    answer(&harness, "plain", &call(1, "pid", json!({}))).await;
+    let (first, second) = (pid("a").await, pid("b").await);
+    assert_eq!(pid("a").await, first);
+    let third = pid("c").await;
+    assert!(!runs(second) && runs(first) && runs(third), "the one that was used least recently");
+    let busy = [ask("a", "silent").await.unwrap(), ask("c", "silent").await.unwrap()];
+    let refused = ask("d", "pid").await.unwrap();
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers().contains_key("retry-after"));
+    drop(busy);
     harness.stop().await;
 }

@@ -110,18 +110,26 @@ pub enum ReplyError {
     Ambiguous(ParseError),
 }
 
+/// The members of `params` with which a client comes back.
+pub(crate) const RETRY_MEMBERS: [&str; 2] = ["inputResponses", "requestState"];
+
+/// Whether `params` could have one of [`RETRY_MEMBERS`]: a look that is quicker than reading, as most requests have none.
+/// (One that is written with escapes is overlooked: then it is a request like any other.)
+pub(crate) fn may_be_retry(params: &str) -> bool {
+    RETRY_MEMBERS.iter().any(|member| params.contains(member))
+}
+
 impl<'a> Reply<'a> {
     /// Reads `params.inputResponses` and `params.requestState`.
     ///
     /// # Errors
     /// [`ReplyError`].
     pub fn read(message: &Message<'a>) -> Result<Self, ReplyError> {
-        let Some(params) = message.params().filter(|params| params.get() != "null") else {
+        let Some(params) = message.params().filter(|params| may_be_retry(params.get())) else {
             return Ok(Self::default());
         };
         let [responses, state] =
-            read_object(params.get(), ["inputResponses", "requestState"], Rigour::Sought)
-                .map_err(ReplyError::Ambiguous)?;
+            read_object(params.get(), RETRY_MEMBERS, Rigour::Sought).map_err(ReplyError::Ambiguous)?;
         let state = state.map(|state| string(state).ok_or(ReplyError::State)).transpose()?;
         let responses = match responses {
             Some(responses) => members(responses.get()).map_err(|_| ReplyError::Responses)?,

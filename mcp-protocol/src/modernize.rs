@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use crate::capabilities::{LogLevel, MODERN_MEMBERS};
-use crate::input::InputMethod;
+use crate::input::{InputMethod, RETRY_MEMBERS};
 use crate::jsonrpc::{Id, Message, Rigour, members, read_object, string};
 use crate::params::Params;
 use crate::relay::WireId;
@@ -181,11 +181,10 @@ pub fn answered<'a>(message: &Message<'a>) -> Result<&'a str, &'a str> {
 /// that the server gave it. `None` when `sent` is no request with parameters.
 #[must_use]
 pub fn retry(sent: &str, id: WireId, responses: &[(String, String)], state: Option<&str>) -> Option<String> {
-    const OWN: [&str; 2] = ["inputResponses", "requestState"];
     let message = Message::parse(sent.as_bytes()).ok()?;
     let params = Params::of(&message).ok()?;
     let old = message.params()?.get();
-    let kept = members(old).ok()?.into_iter().filter(|(key, _)| !OWN.contains(&key.as_ref()));
+    let kept = members(old).ok()?.into_iter().filter(|(key, _)| !RETRY_MEMBERS.contains(&key.as_ref()));
     let kept = kept.map(|(key, value)| {
         let mut splice = Splice::of(value.get());
         if let Some(token) = params.meta.progress_token_text {

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use serde_json::value::RawValue;
 
-use crate::capabilities::{ClientCapabilities, MODERN_MEMBERS};
+use crate::capabilities::MODERN_MEMBERS;
 use crate::error::INVALID_PARAMS;
+use crate::input::{RETRY_MEMBERS, may_be_retry};
 use crate::jsonrpc::{Id, Message, Rigour, members, read_object};
 use crate::params::Params;
 use crate::relay::WireId;
@@ -94,13 +95,13 @@ pub fn offers_modern(answer: &Message<'_>) -> bool {
     versions.iter().filter_map(|version| Version::parse(version)).any(|version| MODERN.contains(&version))
 }
 
-/// The request that opens a legacy server, with the capabilities of the modern client that it will serve.
+/// The request that opens a legacy server, with the capabilities of the modern client that it will serve, and who that is
+/// (JSON texts).
 #[must_use]
-pub fn initialize(id: WireId, capabilities: &ClientCapabilities<'_>, client_info: Option<&str>) -> String {
+pub fn initialize(id: WireId, capabilities: &str, client_info: Option<&str>) -> String {
     const NOBODY: &str = r#"{"name":"stdio-bridge","version":"1"}"#;
     let [newest, ..] = LEGACY;
     let (version, info) = (newest.as_str(), client_info.unwrap_or(NOBODY));
-    let capabilities = capabilities.text();
     format!(
         r#"{{"jsonrpc":"2.0","id":{id},"method":"initialize","params":{{"protocolVersion":"{version}","capabilities":{capabilities},"clientInfo":{info}}}}}"#
     )
@@ -125,14 +126,12 @@ pub fn request(message: &Message<'_>, params: &Params<'_>, id: WireId) -> String
     splice.finish()
 }
 
-/// `params` without the members of a retry; `None` when it has none of them.
+/// `params` without the members of a retry; `None` when it surely has none of them.
 fn legacy_params(params: &str, id: WireId) -> Option<String> {
-    const RETRY: [&str; 2] = ["inputResponses", "requestState"];
-    let all = members(params).ok()?;
-    if !all.iter().any(|(key, _)| RETRY.contains(&key.as_ref())) {
+    if !may_be_retry(params) {
         return None;
     }
-    let kept = all.into_iter().filter(|(key, _)| !RETRY.contains(&key.as_ref()));
+    let kept = members(params).ok()?.into_iter().filter(|(key, _)| !RETRY_MEMBERS.contains(&key.as_ref()));
     object(kept.map(|(key, value)| {
         let text = if key == "_meta" { legacy_meta(value.get(), id) } else { None };
         (key, text.unwrap_or_else(|| value.get().to_owned()))

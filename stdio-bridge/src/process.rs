@@ -14,8 +14,8 @@ mod stop;
 mod stream;
 mod switchboard;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use mcp_protocol::capabilities::LogLevel;
 use mcp_protocol::era::Era;
@@ -50,7 +50,18 @@ pub struct Lifetime {
     stop: CancellationToken,
     leaving: CancellationToken,
     finished: CancellationToken,
-    unheard: CancellationToken,
+    outcome: Arc<OnceLock<Outcome>>,
+}
+
+/// What came of a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It has answered.
+    Worked,
+    /// It has ended by itself before it had answered anything.
+    Failed,
+    /// It was ended before it had answered anything.
+    Dismissed,
 }
 
 /// Who has to be told when the program ends, and who has ended: the roots of all children's lives.
@@ -192,7 +203,7 @@ impl Process {
         let lifetime = Lifetime {
             stop: supervisor.stop.child_token(),
             leaving: CancellationToken::new(),
-            unheard: CancellationToken::new(),
+            outcome: Arc::default(),
             finished: CancellationToken::new(),
         };
         let actor = actor::Actor::new((launch, audience), spawned, *limits, lifetime.clone());
@@ -297,10 +308,10 @@ impl Lifetime {
         self.leaving.is_cancelled()
     }
 
-    /// Whether it ended by itself before it had answered anything. To be asked when it is leaving.
+    /// What came of the child; `None` until it is leaving.
     #[must_use]
-    pub fn ended_unheard(&self) -> bool {
-        self.unheard.is_cancelled()
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.outcome.get().copied()
     }
 
     /// Until the child has ended and is reaped.

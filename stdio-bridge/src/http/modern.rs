@@ -36,6 +36,9 @@ pub(super) struct Asked<'a> {
 const REMOVED: [&str; 5] =
     ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"];
 
+/// The one method whose answer is a stream without end.
+const LISTEN: &str = "subscriptions/listen";
+
 /// Answers a modern POST.
 pub(super) async fn post(
     bridge: &Arc<Bridge>,
@@ -57,7 +60,7 @@ pub(super) async fn post(
         return Err(Refusal::unknown_method(method));
     }
     let accepts = asked.envelope.accepts;
-    if !(accepts.json || accepts.stream) {
+    if !(accepts.stream || (accepts.json && method != LISTEN)) {
         return Err(Refusal::not_acceptable());
     }
     let about = Recipient {
@@ -72,7 +75,7 @@ pub(super) async fn post(
             "server/discover" => {
                 return Ok(answer::text(introduction.discover_answer(id), accepts));
             }
-            "subscriptions/listen" => return listen(&host, about, asked).await,
+            LISTEN => return listen(&host, about, asked).await,
             _ => {}
         }
     }
@@ -97,7 +100,7 @@ async fn call(
     let caller = Caller {
         progress_token: asked.params.meta.progress_token.clone(),
         accepts_stream: asked.envelope.accepts.stream,
-        lasts: method == "subscriptions/listen",
+        lasts: method == LISTEN,
         log_level: meta.log_level,
         may_be_asked: host.era() == Era::Legacy && may_ask(method) && !launch.is_stateless,
         translation: host.translation(method),
@@ -125,20 +128,18 @@ async fn call(
         Era::Modern => relay::request(asked.message, asked.params, wire),
     };
     let request = Request { line: Line::trusted(text), id: wire, caller };
-    let deliveries = host.process().request(request).await?;
+    let deliveries = host.process().request(request).await.map_err(Refusal::of_stateless)?;
     Ok(Call::new((hosts, host), who, deliveries, responses, &bridge.limits))
 }
 
 /// `subscriptions/listen` in front of a legacy child: the bridge itself keeps the subscription.
 async fn listen(host: &Arc<Host>, about: Recipient, asked: &Asked<'_>) -> Result<Response, Refusal> {
-    if !asked.envelope.accepts.stream {
-        return Err(Refusal::not_acceptable());
-    }
     let filter = Filter::read(asked.message)?;
     let filter = match host.introduction() {
         Some(introduction) => filter.honoured_by(introduction),
         None => filter,
     };
-    let (deliveries, watch) = host.subscribe(about.id.clone(), filter).await?;
+    let subscribed = host.subscribe(about.id.clone(), filter).await;
+    let (deliveries, watch) = subscribed.map_err(Refusal::of_stateless)?;
     Ok(sse::subscription(about, deliveries, watch))
 }

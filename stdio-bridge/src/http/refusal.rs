@@ -95,6 +95,11 @@ impl Refusal {
         Self::new(StatusCode::NOT_ACCEPTABLE, INVALID_REQUEST, message)
     }
 
+    /// A request without a session was not taken: the next one finds another child, so there is only to try again.
+    pub(super) fn of_stateless(error: SendError) -> Self {
+        Self::busy(error.to_string())
+    }
+
     /// The request that is refused, where it has an id.
     pub(super) fn about(self, id: Option<&Id>) -> Self {
         Self { id: id.cloned(), ..self }

@@ -19,7 +19,7 @@ use super::stdout::{Lines, Output};
 use super::stop::stop;
 use super::stream::Note;
 use super::switchboard::Switchboard;
-use super::{Audience, Command, Lifetime, Request, SendError, stderr};
+use super::{Audience, Command, Lifetime, Outcome, Request, SendError, stderr};
 use crate::config::{Launch, ServerName};
 use crate::settings::Limits;
 
@@ -91,9 +91,12 @@ impl Actor {
                 break end;
             }
         };
-        if matches!(end, End::Exited | End::Silent) && !self.switchboard.has_answered() {
-            self.lifetime.unheard.cancel();
-        }
+        let outcome = match end {
+            _ if self.switchboard.has_answered() => Outcome::Worked,
+            End::Exited | End::Silent => Outcome::Failed,
+            End::Stopped | End::Released | End::Idle => Outcome::Dismissed,
+        };
+        self.lifetime.outcome.get_or_init(|| outcome);
         self.lifetime.leaving.cancel();
         drop(inbox);
         self.leave(end, &kill).await;

@@ -142,7 +142,11 @@ impl Call {
     /// The child has answered. An error that asks for a visit to a URL is a question, too, but one that nobody waits for: the
     /// client sends the request again.
     fn answered(&self, answer: Answer) -> Delivery {
-        let is_legacy = answer.error_code.is_some() && self.host.era() == Era::Legacy;
+        let is_error = answer.error_code.is_some();
+        if is_error && self.host.era() == Era::Modern && self.who.operation.0 == "server/discover" {
+            self.hosts.contradicted(&self.who.owner.server);
+        }
+        let is_legacy = is_error && self.host.era() == Era::Legacy;
         let message = is_legacy.then(|| Message::parse(answer.line.bytes()).ok()).flatten();
         match message.as_ref().and_then(input::required_urls) {
             None => Delivery::Answer(answer),

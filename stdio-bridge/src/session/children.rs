@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::OpenError;
 use super::breaker::Breaker;
 use super::seats::Seats;
 use crate::config::{Launch, ServerName};
-use crate::process::{Audience, Lifetime, Process, Supervisor};
+use crate::process::{Audience, Lifetime, Outcome, Process, Supervisor};
 use crate::settings::Limits;
 
 /// Starts children, and counts them until they are reaped.
@@ -44,12 +44,14 @@ impl Children {
         self.breaker.admits(&key, Instant::now())?;
         let breaker = Arc::clone(&self.breaker);
         self.spawn(user, launch, audience, move |lifetime| {
-            if lifetime.ended_unheard() {
-                let server = key.0.clone();
-                let failures = breaker.failed(key, Instant::now());
-                tracing::warn!(%server, failures, "the server has ended before it said anything");
-            } else {
-                breaker.worked(&key);
+            match lifetime.outcome() {
+                Some(Outcome::Worked) => breaker.worked(&key),
+                Some(Outcome::Failed) => {
+                    let server = key.0.clone();
+                    let failures = breaker.failed(key, Instant::now());
+                    tracing::warn!(%server, failures, "the server has ended before it said anything");
+                }
+                Some(Outcome::Dismissed) | None => {}
             }
             on_leaving();
         })
@@ -93,6 +95,16 @@ impl Children {
             drop(seat);
         });
         Ok(process)
+    }
+
+    /// Stops a child, and waits until the place of one is free; not longer than ending it may take.
+    pub async fn make_room(&self, process: &Process) {
+        let freed = self.seats.freed();
+        process.stop();
+        let Limits { exit_grace, terminate_grace, .. } = self.limits;
+        if timeout(exit_grace.saturating_add(terminate_grace).saturating_mul(2), freed).await.is_err() {
+            tracing::warn!("a child that makes room for another does not end in time");
+        }
     }
 
     /// The limits of every child.

@@ -1,9 +1,10 @@
 //! One child that serves the modern requests of one caller.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mcp_protocol::capabilities::{LogLevel, RequestMeta};
+use mcp_protocol::capabilities::LogLevel;
 use mcp_protocol::era::Era;
 use mcp_protocol::jsonrpc::{Id, Message};
 use mcp_protocol::subscription::Filter;
@@ -17,6 +18,15 @@ use crate::process::{Caller, Deliveries, Delivery, Line, Process, Request, SendE
 pub struct Host {
     process: Process,
     speech: Speech,
+    /// A number that grows with each use of any host.
+    last_use: AtomicU64,
+}
+
+/// For whom a legacy child is opened. JSON texts.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    pub(super) capabilities: Arc<str>,
+    pub(super) info: Option<Arc<str>>,
 }
 
 /// What the child speaks.
@@ -39,13 +49,13 @@ struct Legacy {
 impl Host {
     /// A modern child.
     pub(super) const fn modern(process: Process) -> Self {
-        Self { process, speech: Speech::Modern }
+        Self { process, speech: Speech::Modern, last_use: AtomicU64::new(0) }
     }
 
     /// A legacy child; it is opened with the capabilities of the caller.
-    pub(super) async fn legacy(process: Process, meta: &RequestMeta<'_>) -> Result<Self, OpenError> {
+    pub(super) async fn legacy(process: Process, client: &Client) -> Result<Self, OpenError> {
         let id = process.next_id();
-        let line = Line::own(translate::initialize(id, &meta.capabilities, meta.client_info))
+        let line = Line::own(translate::initialize(id, &client.capabilities, client.info.as_deref()))
             .map_err(|_| OpenError::Handshake)?;
         let caller = Caller::of(Id::number(id.number()));
         let deliveries = process.request(Request { line, id, caller }).await;
@@ -62,13 +72,24 @@ impl Host {
         let server_info = introduction.server_info.as_str().into();
         let (log_level, watched) = (Mutex::default(), Mutex::default());
         let legacy = Legacy { introduction, server_info, log_level, watched };
-        Ok(Self { process, speech: Speech::Legacy(Box::new(legacy)) })
+        let last_use = AtomicU64::new(0);
+        Ok(Self { process, speech: Speech::Legacy(Box::new(legacy)), last_use })
     }
 
     /// The child.
     #[must_use]
     pub const fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// It is used, for the time `number`.
+    pub(super) fn used(&self, number: u64) {
+        self.last_use.store(number, Ordering::Relaxed);
+    }
+
+    /// When it was used last.
+    pub(super) fn last_use(&self) -> u64 {
+        self.last_use.load(Ordering::Relaxed)
     }
 
     /// The era of the child.

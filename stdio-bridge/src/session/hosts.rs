@@ -1,6 +1,7 @@
 //! The children that serve modern requests, by whom they serve; and the requests that wait for their clients.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcp_protocol::capabilities::RequestMeta;
@@ -10,7 +11,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::children::Children;
-use super::host::Host;
+use super::host::{Client, Host};
 use super::probe::Eras;
 use super::{OpenError, Owner, SessionId};
 use crate::config::{Launch, ServerName};
@@ -21,6 +22,7 @@ use crate::process::{Ask, Audience, Deliveries};
 pub struct Hosts {
     by_caller: Mutex<HashMap<Key, Arc<Cell>>>,
     parked: Mutex<HashMap<SessionId, Parked>>,
+    uses: AtomicU64,
     eras: Arc<Eras>,
     children: Arc<Children>,
     rng: Arc<dyn Rng>,
@@ -60,7 +62,7 @@ impl Hosts {
     #[must_use]
     pub fn new(children: Arc<Children>, eras: Arc<Eras>, rng: Arc<dyn Rng>) -> Arc<Self> {
         let (by_caller, parked) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { by_caller, parked, eras, children, rng })
+        Arc::new(Self { by_caller, parked, uses: AtomicU64::new(0), eras, children, rng })
     }
 
     /// The child that serves the modern requests of `owner`; it is started for the first of them.
@@ -74,19 +76,33 @@ impl Hosts {
         meta: &RequestMeta<'_>,
     ) -> Result<Arc<Host>, OpenError> {
         let era = self.eras.of(&self.children, owner, launch).await?;
-        let capabilities = (era == Era::Legacy).then(|| meta.capabilities.text().into());
+        let capabilities: Arc<str> = meta.capabilities.text().into();
+        let client =
+            Client { capabilities: Arc::clone(&capabilities), info: meta.client_info.map(Arc::from) };
         let owner = if launch.is_stateless { owner.anybody() } else { owner.clone() };
-        let key = Key { owner, capabilities };
+        let key = Key { owner, capabilities: (era == Era::Legacy).then_some(capabilities) };
         loop {
             let cell = Arc::clone(lock(&self.by_caller).entry(key.clone()).or_default());
-            let started =
-                cell.get_or_try_init(|| self.start((&key, &cell), era, launch, meta)).await.cloned();
+            let started = match cell.get() {
+                Some(host) => Ok(Arc::clone(host)),
+                None => self.start(&key, &cell, era, (launch, &client)).await,
+            };
             match started {
                 // It has ended, and was not forgotten yet: the next one is another.
                 Ok(host) if host.process().lifetime().is_leaving() => self.forget(&key, &cell),
-                Ok(host) => return Ok(host),
+                Ok(host) => {
+                    host.used(self.uses.fetch_add(1, Ordering::Relaxed));
+                    return Ok(host);
+                }
                 Err(error) => {
                     self.forget(&key, &cell);
+                    let user = key.owner.user.as_ref().filter(|_| matches!(error, OpenError::FullForUser));
+                    if matches!(error, OpenError::Full | OpenError::FullForUser)
+                        && let Some(idle) = self.take_idle(user)
+                    {
+                        self.children.make_room(idle.process()).await;
+                        continue;
+                    }
                     if matches!(error, OpenError::Handshake) {
                         self.eras.forget(&launch.name);
                     }
@@ -96,26 +112,53 @@ impl Hosts {
         }
     }
 
+    /// Starts the child of `cell`, or waits until somebody else has. A client that goes away meanwhile does not end it: it
+    /// comes back, and a server that starts slowly would never be ready for it.
     async fn start(
         self: &Arc<Self>,
-        (key, cell): (&Key, &Arc<Cell>),
+        key: &Key,
+        cell: &Arc<Cell>,
         era: Era,
-        launch: &Arc<Launch>,
-        meta: &RequestMeta<'_>,
+        (launch, client): (&Arc<Launch>, &Client),
     ) -> Result<Arc<Host>, OpenError> {
-        let (hosts, watched, cell) = (Arc::downgrade(self), key.clone(), Arc::downgrade(cell));
+        let (hosts, watched, known) = (Arc::downgrade(self), key.clone(), Arc::downgrade(cell));
         let forget = move || {
-            if let Some((hosts, cell)) = hosts.upgrade().zip(cell.upgrade()) {
+            if let Some((hosts, cell)) = hosts.upgrade().zip(known.upgrade()) {
                 hosts.forget(&watched, &cell);
             }
         };
         let audience = Audience::Callers(era);
-        let process = self.children.start(key.owner.user.as_ref(), launch, audience, forget)?;
-        let host = match era {
-            Era::Modern => Host::modern(process),
-            Era::Legacy => Host::legacy(process, meta).await?,
+        let (children, user) = (Arc::clone(&self.children), key.owner.user.clone());
+        let (cell, launch, client) = (Arc::clone(cell), Arc::clone(launch), client.clone());
+        let start = async move || {
+            let process = children.start(user.as_ref(), &launch, audience, forget)?;
+            let host = match era {
+                Era::Modern => Host::modern(process),
+                Era::Legacy => Host::legacy(process, &client).await?,
+            };
+            Ok(Arc::new(host))
         };
-        Ok(Arc::new(host))
+        let started = tokio::spawn(async move { cell.get_or_try_init(start).await.cloned() });
+        started.await.unwrap_or(Err(OpenError::Full))
+    }
+
+    /// Takes the child that has not been used for the longest time out of those that nobody uses now, of this user or of all:
+    /// a modern client expects nothing of it that another could not do.
+    fn take_idle(&self, user: Option<&Arc<str>>) -> Option<Arc<Host>> {
+        let mut by_caller = lock(&self.by_caller);
+        let idle = by_caller.iter().filter_map(|(key, cell)| {
+            let is_owners = user.is_none() || key.owner.user.as_ref() == user;
+            // Whatever uses a host holds it, too.
+            let host = cell.get().filter(|host| is_owners && Arc::strong_count(host) == 1)?;
+            Some((host.last_use(), key))
+        });
+        let key = idle.min_by_key(|(last_use, _)| *last_use).map(|(_, key)| key.clone())?;
+        by_caller.remove(&key)?.get().cloned()
+    }
+
+    /// The server does not behave as its era says: it may have been replaced, and is asked again.
+    pub(super) fn contradicted(&self, server: &ServerName) {
+        self.eras.forget(server);
     }
 
     /// How many children serve modern requests.

@@ -36,12 +36,21 @@ impl Eras {
     /// [`OpenError`] when that process cannot be started.
     pub async fn of(
         &self,
-        children: &Children,
+        children: &Arc<Children>,
         owner: &Owner,
         launch: &Arc<Launch>,
     ) -> Result<Era, OpenError> {
         let known = Arc::clone(self.lock().entry(launch.name.clone()).or_default());
-        known.era.get_or_try_init(|| probe(children, owner, launch)).await.copied()
+        if let Some(era) = known.era.get() {
+            return Ok(*era);
+        }
+        // A client that goes away meanwhile does not end it: the next one wants to know, too.
+        let (children, user, launch) = (Arc::clone(children), owner.user.clone(), Arc::clone(launch));
+        let probed = tokio::spawn(async move {
+            let probe = || probe(&children, user.as_ref(), &launch);
+            known.era.get_or_try_init(probe).await.copied()
+        });
+        probed.await.unwrap_or(Err(OpenError::Full))
     }
 
     /// Whether the server has refused `initialize` before, and is modern.
@@ -67,9 +76,9 @@ impl Eras {
 
 /// A server is modern when it answers `server/discover`, or refuses it in the words of the modern era. Anything else,
 /// silence included, is what a legacy server may do.
-async fn probe(children: &Children, owner: &Owner, launch: &Arc<Launch>) -> Result<Era, OpenError> {
+async fn probe(children: &Children, user: Option<&Arc<str>>, launch: &Arc<Launch>) -> Result<Era, OpenError> {
     let audience = Audience::Callers(Era::Modern);
-    let process = children.probe(owner.user.as_ref(), launch, audience)?;
+    let process = children.probe(user, launch, audience)?;
     let id = process.next_id();
     let line = Line::own(translate::discover(id)).map_err(|_| OpenError::Handshake)?;
     let caller = Caller::of(Id::number(id.number()));

@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
 use super::OpenError;
 
 /// Counts sessions, in all and by user. A seat is taken before the child starts and given back when it is reaped.
 #[derive(Debug)]
 pub(super) struct Seats {
     taken: Mutex<Taken>,
+    freed: Notify,
     limit: usize,
     limit_per_user: usize,
 }
@@ -28,7 +32,7 @@ struct Taken {
 
 impl Seats {
     pub(super) fn new(limit: usize, limit_per_user: usize) -> Arc<Self> {
-        Arc::new(Self { taken: Mutex::default(), limit, limit_per_user })
+        Arc::new(Self { taken: Mutex::default(), freed: Notify::new(), limit, limit_per_user })
     }
 
     /// Takes a seat for `user`. Callers without identity share only the limit for all.
@@ -49,6 +53,11 @@ impl Seats {
         })
     }
 
+    /// Until a seat is given back, from now on.
+    pub(super) fn freed(&self) -> Notified<'_> {
+        self.freed.notified()
+    }
+
     fn with<T>(&self, change: impl FnOnce(&mut Taken) -> T) -> T {
         change(&mut self.taken.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -67,6 +76,7 @@ impl Drop for Seat {
                 }
             }
         });
+        self.seats.freed.notify_waiters();
     }
 }
 

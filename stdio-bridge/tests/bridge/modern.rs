@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use crate::harness::{Events, Harness, code, eventually, messages};
+use crate::harness::{Events, Harness, code, eventually, messages, runs};
 
 const VERSION: &str = "2026-07-28";
 
@@ -131,7 +132,7 @@ async fn h05_what_the_modern_era_does_not_know_is_refused_in_its_own_way() {
 #[tokio::test]
 async fn h09_equal_ids_of_many_callers_each_get_their_own_answer() {
     let harness = Harness::start().await;
-    let calls = (0..200).map(|number| {
+    let calls = (0..1000).map(|number| {
         let harness = &harness;
         async move {
             let (user, canary) = (format!("user-{}", number % 2), format!("{number}-canary"));
@@ -141,7 +142,7 @@ async fn h09_equal_ids_of_many_callers_each_get_their_own_answer() {
             assert_eq!((&answer["id"], &answer["result"]["canary"]), (&json!(1), &json!(canary)));
         }
     });
-    futures_util::future::join_all(calls).await;
+    futures_util::stream::iter(calls).buffer_unordered(100).collect::<Vec<()>>().await;
     assert_eq!(harness.bridge.host_count(), 2, "one child for each user");
     harness.stop().await;
 }
@@ -297,5 +298,86 @@ async fn i15_a_child_is_shared_only_where_the_operator_says_that_it_is_stateless
     assert_eq!(messages(send(&harness, "stateless", &logs).await).await.len(), 1, "logs could be another's");
     let asked = answer(&harness, "stateless", &call(3, "elicit", json!({}))).await;
     assert!(asked["result"].get("inputRequests").is_none(), "the question could be about another's request");
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_gets_ready_although_its_clients_give_up_waiting() {
+    let harness = Harness::with(|settings| settings.limits.probe_timeout = Duration::from_millis(600)).await;
+    let mut given_up = 0;
+    let served = loop {
+        let request = post(&harness, "silent-discover", &call(1, "echo", json!({"a": 1})));
+        match request.timeout(Duration::from_millis(150)).send().await {
+            Ok(response) => break messages(response).await.pop().unwrap(),
+            Err(_) => given_up += 1,
+        }
+        assert!(given_up < 100, "every client begins anew");
+    };
+    assert_eq!(served["result"]["a"], json!(1));
+    assert!(given_up > 0);
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_modern_child_serves_many_callers_with_equal_ids_and_tokens() {
+    let harness = Harness::start().await;
+    let listen =
+        message(json!("same"), "subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
+    let json_only = harness.http.post(harness.url("modern")).header("accept", "application/json");
+    let json_only =
+        json_only.header("content-type", "application/json").header("mcp-method", "subscriptions/listen");
+    let refused =
+        json_only.header("mcp-protocol-version", VERSION).body(listen.to_string()).send().await.unwrap();
+    assert_eq!(refused.status(), 406);
+    let mut streams = Vec::new();
+    for _ in 0..2 {
+        let mut events = Events::of(send(&harness, "modern", &listen).await);
+        let acknowledged = events.next().await.unwrap();
+        assert_eq!(acknowledged["method"], json!("notifications/subscriptions/acknowledged"));
+        streams.push(events);
+    }
+    let mut progress = call("same", "test_tool_with_progress", json!({}));
+    progress["params"]["_meta"]["progressToken"] = json!("same");
+    let (one, two) = tokio::join!(send(&harness, "modern", &progress), send(&harness, "modern", &progress));
+    for response in [one, two] {
+        let all = messages(response).await;
+        assert_eq!(all.len(), 4, "{all:?}");
+        assert!(all[..3].iter().all(|message| message["params"]["progressToken"] == json!("same")));
+        assert_eq!(all[3]["id"], json!("same"));
+    }
+    answer(&harness, "modern", &call("same", "test_trigger_tool_change", json!({}))).await;
+    for events in &mut streams {
+        let heard = events.next().await.unwrap();
+        assert_eq!(heard["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], json!("same"));
+    }
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn h08_a_child_that_nobody_uses_makes_room_and_one_that_works_does_not() {
+    let harness = Harness::with(|settings| {
+        settings.limits.max_sessions_per_user = 2;
+        settings.limits.patience = Duration::from_millis(10);
+    })
+    .await;
+    let ask = |client: &str, tool: &str| {
+        let request = post(&harness, "plain", &call(1, tool, json!({})));
+        request.header("x-user-id", "ann").header("x-client-id", client).send()
+    };
+    let pid = async |client: &str| {
+        let answered = messages(ask(client, "pid").await.unwrap()).await.pop().unwrap();
+        answered["result"]["pid"].as_u64().unwrap()
+    };
+    // The probe of the server is a process, too: another user pays for it.
+    answer(&harness, "plain", &call(1, "pid", json!({}))).await;
+    let (first, second) = (pid("a").await, pid("b").await);
+    assert_eq!(pid("a").await, first);
+    let third = pid("c").await;
+    assert!(!runs(second) && runs(first) && runs(third), "the one that was used least recently");
+    let busy = [ask("a", "silent").await.unwrap(), ask("c", "silent").await.unwrap()];
+    let refused = ask("d", "pid").await.unwrap();
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers().contains_key("retry-after"));
+    drop(busy);
     harness.stop().await;
 }

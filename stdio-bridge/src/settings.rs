@@ -48,8 +48,10 @@ pub struct Limits {
     pub idle: Duration,
     /// An open GET stream keeps a session without requests alive for this time at most.
     pub idle_with_stream: Duration,
-    /// `MCP_REQUEST_TIMEOUT_SECONDS`: a request without answer fails after this time.
+    /// `MCP_REQUEST_TIMEOUT_SECONDS`: a request without answer or progress fails after this time.
     pub request_timeout: Duration,
+    /// `MCP_REQUEST_LIFE_SECONDS`: a request without answer fails after this time, whatever its progress.
+    pub request_life: Duration,
     /// A POST without an answer so far becomes an event stream after this time, so that nobody on the way gives up.
     pub patience: Duration,
     /// A reader that has not made room for this time, while much waits for it, is cut.
@@ -99,6 +101,7 @@ impl Default for Limits {
             idle: Duration::from_secs(30 * 60),
             idle_with_stream: Duration::from_secs(12 * 60 * 60),
             request_timeout: Duration::from_secs(5 * 60),
+            request_life: Duration::from_secs(60 * 60),
             patience: Duration::from_secs(5),
             reader_patience: Duration::from_secs(5),
             keep_alive: Duration::from_secs(15),
@@ -206,6 +209,7 @@ impl Limits {
         Self {
             idle: seconds(reader, "MCP_SESSION_IDLE_SECONDS", default.idle),
             request_timeout: seconds(reader, "MCP_REQUEST_TIMEOUT_SECONDS", default.request_timeout),
+            request_life: seconds(reader, "MCP_REQUEST_LIFE_SECONDS", default.request_life),
             max_sessions: count(reader, "MCP_MAX_SESSIONS", default.max_sessions),
             max_sessions_per_user: count(reader, "MCP_MAX_SESSIONS_PER_USER", default.max_sessions_per_user),
             max_message_bytes: count(reader, "MCP_MAX_MESSAGE_BYTES", default.max_message_bytes),

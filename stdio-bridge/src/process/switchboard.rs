@@ -27,7 +27,7 @@ use super::{Audience, Caller, SendError};
 use crate::config::ServerName;
 use crate::settings::Limits;
 use callers::Callers;
-use requests::{Open, Requests};
+use requests::{Due, Open, Requests, after};
 use streams::Streams;
 
 /// Requests that may be open at once at one child.
@@ -98,8 +98,8 @@ impl Switchboard {
             streams.opened(&caller.id, id);
             sent = streams.rounds().map(|_| line);
         }
-        let deadline = (!caller.lasts).then(|| after(now, self.limits.request_timeout));
-        self.requests.insert(id, Open::new((id, sent), caller, outlet, deadline));
+        let due = (!caller.lasts).then(|| Due::new(now, &self.limits));
+        self.requests.insert(id, Open::new((id, sent), caller, outlet, due));
         deliveries
     }
 
@@ -198,7 +198,7 @@ impl Switchboard {
                 None
             }
             Kind::Notification { method } if method == "notifications/progress" => {
-                self.progress(&message, bytes)
+                self.progress((&message, bytes), now)
             }
             Kind::Notification { method } if method == ACKNOWLEDGED && !self.serves_callers() => None,
             Kind::Notification { .. } | Kind::Request { .. } => match &mut self.others {
@@ -368,9 +368,10 @@ impl Switchboard {
     }
 
     /// Progress of no open request is nobody's: the child reports under tokens that the bridge has given it.
-    fn progress(&mut self, message: &Message<'_>, bytes: &Bytes) -> Option<Outlet> {
+    fn progress(&mut self, (message, bytes): (&Message<'_>, &Bytes), now: Instant) -> Option<Outlet> {
         let params = Params::of(message).ok()?;
         let id = params.progress_token.as_ref().and_then(WireId::of)?;
+        self.requests.put_off(id, now, &self.limits);
         let open = self.requests.get_mut(id)?;
         let line = match &open.caller.progress_token {
             Some(token) => Line::trusted(relay::progress(message, &params, token)),
@@ -389,10 +390,6 @@ impl Switchboard {
             self.congestion = Some(Congestion { outlet, deadline });
         }
     }
-}
-
-fn after(now: Instant, delay: std::time::Duration) -> Instant {
-    now.checked_add(delay).unwrap_or(now)
 }
 
 #[cfg(test)]

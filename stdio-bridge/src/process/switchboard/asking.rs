@@ -6,9 +6,9 @@ use mcp_protocol::modernize::InputRequired;
 use mcp_protocol::relay::WireId;
 use tokio::time::Instant;
 
-use super::requests::Open;
+use super::requests::{Due, Open};
 use super::rounds::{Heard, again};
-use super::{Others, Switchboard, after};
+use super::{Others, Switchboard};
 use crate::process::Line;
 use crate::process::stream::Outlet;
 
@@ -26,7 +26,7 @@ impl Switchboard {
             Heard::Again { request, responses, state } => {
                 let mut open = self.requests.remove(request)?;
                 let sent = again(open.sent.as_ref()?, next, &responses, state.as_deref())?;
-                open.sent_again(sent.clone(), after(now, self.limits.request_timeout));
+                open.sent_again(sent.clone(), Due::new(now, &self.limits));
                 streams.opened(&open.caller.id, next);
                 self.requests.insert(next, open);
                 Some(sent)

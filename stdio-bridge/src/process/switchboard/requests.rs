@@ -1,12 +1,14 @@
 //! The open requests of one child.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use mcp_protocol::relay::WireId;
 use tokio::time::Instant;
 
 use crate::process::stream::{Closed, Event, EventId, Level, Outlet, StreamId};
 use crate::process::{Caller, Line};
+use crate::settings::Limits;
 
 /// The open requests by their ids, which grow: the last is the newest.
 #[derive(Debug, Default)]
@@ -15,6 +17,22 @@ pub(super) struct Requests {
     deadlines: BTreeSet<(Instant, WireId)>,
     /// Whether any was ever answered.
     pub(super) has_answered: bool,
+}
+
+/// When a request fails.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Due {
+    at: Instant,
+    /// Progress puts it off, and not beyond this.
+    latest: Instant,
+}
+
+impl Due {
+    /// For one that is sent now.
+    pub(super) fn new(now: Instant, limits: &Limits) -> Self {
+        let latest = after(now, limits.request_life);
+        Self { at: after(now, limits.request_timeout).min(latest), latest }
+    }
 }
 
 /// An open request.
@@ -26,7 +44,7 @@ pub(super) struct Open {
     /// The stream, by the id under which the request was sent first.
     stream: WireId,
     /// When it fails; `None` for one that lasts.
-    deadline: Option<Instant>,
+    due: Option<Due>,
     outlet: Outlet,
     /// How many events have gone to it.
     events: u64,
@@ -37,15 +55,15 @@ impl Open {
         (stream, sent): (WireId, Option<Line>),
         caller: Caller,
         outlet: Outlet,
-        deadline: Option<Instant>,
+        due: Option<Due>,
     ) -> Self {
-        Self { caller, sent, stream, deadline, outlet, events: 0 }
+        Self { caller, sent, stream, due, outlet, events: 0 }
     }
 
-    /// It was sent again as `sent`, and has until `deadline`.
-    pub(super) fn sent_again(&mut self, sent: Line, deadline: Instant) {
+    /// It was sent again as `sent`.
+    pub(super) fn sent_again(&mut self, sent: Line, due: Due) {
         self.sent = Some(sent);
-        self.deadline = Some(deadline);
+        self.due = Some(due);
     }
 
     pub(super) const fn outlet(&self) -> &Outlet {
@@ -88,16 +106,24 @@ impl Requests {
     }
 
     pub(super) fn insert(&mut self, id: WireId, open: Open) {
-        self.deadlines.extend(open.deadline.map(|deadline| (deadline, id)));
+        self.deadlines.extend(open.due.map(|due| (due.at, id)));
         self.open.insert(id, open);
     }
 
     pub(super) fn remove(&mut self, id: WireId) -> Option<Open> {
         let open = self.open.remove(&id)?;
-        if let Some(deadline) = open.deadline {
-            self.deadlines.remove(&(deadline, id));
+        if let Some(due) = open.due {
+            self.deadlines.remove(&(due.at, id));
         }
         Some(open)
+    }
+
+    /// The child has shown that it works at this one (2025-11-25, "Timeouts").
+    pub(super) fn put_off(&mut self, id: WireId, now: Instant, limits: &Limits) {
+        let Some(due) = self.open.get_mut(&id).and_then(|open| open.due.as_mut()) else { return };
+        self.deadlines.remove(&(due.at, id));
+        due.at = after(now, limits.request_timeout).min(due.latest);
+        self.deadlines.insert((due.at, id));
     }
 
     pub(super) fn get(&self, id: WireId) -> Option<&Open> {
@@ -134,4 +160,9 @@ impl Requests {
         self.deadlines.clear();
         std::mem::take(&mut self.open).into_iter()
     }
+}
+
+/// This long after `now`.
+pub(super) fn after(now: Instant, delay: Duration) -> Instant {
+    now.checked_add(delay).unwrap_or(now)
 }

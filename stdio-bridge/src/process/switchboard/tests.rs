@@ -24,6 +24,7 @@ impl Board {
             idle: Duration::from_secs(100),
             idle_with_stream: Duration::from_secs(1000),
             request_timeout: Duration::from_secs(10),
+            request_life: Duration::from_secs(25),
             reader_patience: Duration::from_secs(5),
             ..Limits::default()
         };
@@ -324,3 +325,22 @@ fn i10_an_oversize_answer_fails_its_request_or_all_when_nobody_knows_whose_it_wa
 }
 
 mod modern;
+
+#[test]
+fn i09_h43_progress_puts_the_end_of_a_request_off_and_not_for_ever() {
+    let mut b = Board::new();
+    let mut slow = b.open("1", Some("\"p\""), true);
+    let mut silent = b.open("2", None, true);
+    let progress =
+        r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":10,"progress":1}}"#;
+    for _ in 0..2 {
+        b.later(9);
+        b.receive(progress);
+        b.it.expire(b.now);
+    }
+    assert_eq!(arrived(&mut silent), ["timeout", "end"]);
+    assert!(!arrived(&mut slow).contains(&"end".to_owned()), "18 s, and it goes on");
+    b.later(8);
+    b.it.expire(b.now);
+    assert_eq!(arrived(&mut slow), ["timeout", "end"], "26 s are too long");
+}

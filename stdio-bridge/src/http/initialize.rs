@@ -17,7 +17,7 @@ use super::refusal::Refusal;
 use crate::app::Bridge;
 use crate::config::Launch;
 use crate::process::{Caller, Delivery, Failure, Line, Request};
-use crate::session::{Starting, Translator};
+use crate::session::{Owner, Starting, Translator};
 
 /// An `initialize` request.
 pub(super) struct Opening<'a> {
@@ -59,7 +59,7 @@ pub(super) async fn initialize(
     match &last {
         Delivery::Answer(answer) if answer.error_code.is_none() => {
             let response = answer::complete(about, &source, last, envelope.accepts);
-            return Ok(admit(starting, response));
+            return Ok(admit(bridge, (launch, &envelope.owner), starting, response));
         }
         Delivery::Answer(_) if bridge.sessions.is_modern(&envelope.owner, launch).await => {
             drop((source, starting));
@@ -82,11 +82,19 @@ async fn translated(
         return Ok(answer::failed(about, Failure::Invalid, envelope.accepts));
     };
     let response = answer::text(translator.initialize_answer(&about.id), envelope.accepts);
-    Ok(admit(starting.translated(translator), response))
+    Ok(admit(bridge, (launch, &envelope.owner), starting.translated(translator), response))
 }
 
-fn admit(starting: Starting, mut response: Response) -> Response {
+fn admit(
+    bridge: &Bridge,
+    (launch, owner): (&Arc<Launch>, &Owner),
+    starting: Starting,
+    mut response: Response,
+) -> Response {
     let id = starting.admit();
+    if bridge.servers().get(launch.name.as_str()) != Some(launch) && bridge.sessions.end(&id, owner) {
+        tracing::info!(server = %launch.name, "its entry has changed while a session began");
+    }
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(HeaderName::from_static(SESSION_ID), value);
     }

@@ -46,9 +46,13 @@ impl ClientStore for RedisStore {
     async fn remove_client(&self, id: &ClientId, now: UnixTime) -> Result<bool, StoreError> {
         let mut arguments = vec![seconds(now)];
         arguments.extend(parts(&Revocation::of_client(id.clone(), now))?);
-        let removed =
-            self.inner.cut(&self.inner.scripts.remove_client, &keys::client(id), &arguments).await?;
-        Ok(removed == "removed")
+        let (script, key) = (&self.inner.scripts.remove_client, keys::client(id));
+        let (mut word, _) = self.inner.verb(script, &key, &arguments).await?;
+        if word == "more" {
+            arguments.push("1".to_owned());
+            word = self.inner.cut(script, &key, &arguments).await?;
+        }
+        Ok(word == "removed")
     }
 }
 

@@ -263,6 +263,7 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     assertions::c_07_an_assertion_is_spent_once_however_many_try(&store).await;
     inventory::a_grant_of_one_token_is_listed_and_goes_with_its_client(store.as_ref()).await;
     backup::j_06_a_restored_store_holds_the_clients_and_no_token_of_before_is_good(store.as_ref()).await;
+    backup::j_06_c_07_a_restore_brings_nothing_back_to_life(store.as_ref()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

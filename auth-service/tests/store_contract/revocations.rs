@@ -14,7 +14,7 @@ pub(crate) fn user_cut(now: UnixTime) -> Revocation {
     Revocation::of_user(Subject::new("local", "a1"), now)
 }
 
-fn client_cut(now: UnixTime) -> Revocation {
+pub(crate) fn client_cut(now: UnixTime) -> Revocation {
     Revocation::of_client(client_id("c"), now)
 }
 

@@ -10,6 +10,7 @@ local REVOKED = ROOT .. 'revoked'
 local SEQUENCE = ROOT .. 'sequence'
 local ENTRY = REVOCATIONS .. '#'
 local REMEMBERED = ROOT .. 'remembered:'
+local ASSERTION = ROOT .. 'assertion:'
 
 -- What revokes must be possible when the memory is full: Redis looks at it before the first write, and this one takes none.
 local function free_to_write() redis.call('DEL', ROOT .. 'nothing') end
@@ -160,6 +161,15 @@ local function end_record(key, now)
   forget(key)
 end
 
+-- `Trail::overtaken`: the access tokens that a record led to after `issued_before`.
+local function overtaken_of(key, issued_before)
+  local late = {}
+  for _, token in ipairs(tokens_of(redis.call('HGET', key, 'issued'))) do
+    if token.issued_at > issued_before then late[#late + 1] = token end
+  end
+  return late
+end
+
 -- Revokes, and ends what could lead to another token of the user or client. Tokens that were issued while the revocation
 -- was on its way are named (`Trail::overtaken`). Gives whether that is all: nobody is kept waiting for more than CUT records, and whoever
 -- asks goes on.
@@ -170,9 +180,7 @@ local function cut_off(now, name, target, issued_before, expires_at)
   if not index then return true end
   if kind == 'u:' then forget(ROOT .. 'person:' .. who) end
   for _, key in ipairs(redis.call('ZRANGE', index, 0, CUT - 1)) do
-    for _, token in ipairs(tokens_of(redis.call('HGET', key, 'issued'))) do
-      if token.issued_at > tonumber(issued_before) then append_token(token, now) end
-    end
+    for _, token in ipairs(overtaken_of(key, tonumber(issued_before))) do append_token(token, now) end
     forget(key)
     -- Of a record that the server removed, nobody says whose it was.
     redis.call('ZREM', index, key)

@@ -167,7 +167,7 @@ pub trait AuthorizationStore: Send + Sync {
 
     /// Spends a code and, in the same step, remembers the access token that is issued for it and opens its family with its
     /// first refresh token. A code that was spent before takes its family and every access token that came from it down
-    /// with it, in the same step too (RFC 6749 §4.1.2). Without an `issue` the code is burned: spent with nothing in return.
+    /// with it, in the same step too (RFC 6749 §4.1.2). A family beyond [`FamilyOpening::MOST`] ends an older one. Without an `issue` the code is burned: spent with nothing in return.
     /// One whose access token has no family is remembered for as long as that token lives, so that it can be revoked.
     async fn redeem_code(
         &self,
@@ -202,6 +202,12 @@ pub struct FamilyOpening {
     pub first: Digest,
     /// When the family ends unless it is used.
     pub expires_at: UnixTime,
+}
+
+impl FamilyOpening {
+    /// Most families that a user has of one client: each is a browser, device or agent of theirs in which that client is signed in. Another
+    /// one ends the family that was not used for longest, as [`RefreshStore::revoke_family`] does.
+    pub const MOST: usize = 64;
 }
 
 /// What became of an attempt to redeem a code.

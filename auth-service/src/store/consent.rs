@@ -44,8 +44,9 @@ pub trait ConsentStore: Send + Sync {
     async fn holdings(&self, subject: &Subject, now: UnixTime) -> Result<Holdings, StoreError>;
 
     /// Takes back all that a user has granted to a client: its codes and refresh tokens of that user end, its access tokens
-    /// that came from them are revoked, and no consent to it is remembered, all in one step. Gives whether there was
-    /// anything. Other users and other clients notice nothing.
+    /// that came from them are revoked, and no consent to it is remembered. One step ends a bounded number of them, what leads to others
+    /// first; should it break off in the middle, it has failed, and is made again. Gives whether there was anything. Other users and other
+    /// clients notice nothing.
     async fn withdraw(&self, subject: &Subject, client: &ClientId, now: UnixTime)
     -> Result<bool, StoreError>;
 }

@@ -1,10 +1,12 @@
 //! What every store promises about consents that are remembered and that are taken back.
 
+use std::sync::Arc;
+
 use auth_service::domain::consent::{ConsentKey, RememberedConsent};
 use auth_service::domain::grant::{Access, CodeGrant};
 use auth_service::domain::revocation::Revocation;
 use auth_service::domain::user::Subject;
-use auth_service::store::{Grant, Holdings, Issue, Redemption, Rotated, Store};
+use auth_service::store::{FamilyOpening, Grant, Holdings, Issue, Redemption, Rotated, Store};
 use gateway_core::scope::ScopeSet;
 use gateway_core::time::UnixTime;
 
@@ -160,6 +162,68 @@ pub(crate) async fn c_24_what_a_user_takes_back_from_a_client_ends_at_once(store
     for (number, id, subject) in [(122, "c", bob()), (123, "d", ada())] {
         assert_eq!(store.family(family(number), at(5)).await.unwrap(), Some(access_of(id, &subject)));
         assert!(is_remembered(store, id, &subject).await);
+    }
+    store.purge(END).await.unwrap();
+}
+
+pub(crate) async fn j_03_somebody_with_thousands_of_records_is_looked_at_and_withdrawn_in_small_steps(
+    store: &Arc<dyn Store>,
+) {
+    store.insert_client(&client("c", None)).await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for worker in 0..20 {
+        let store = Arc::clone(store);
+        tasks.spawn(async move {
+            for number in 0..55 {
+                let number = format!("{worker} {number}");
+                let user = Subject::new("local", &number);
+                let code = digest(&format!("many {number}"));
+                store.insert_code(&code, &grant(130), LIFETIME).await.unwrap();
+                let once = Issue { token: issued(&format!("many {number}"), T0), family: None };
+                store.redeem_code(&code, Some(&once), T0).await.unwrap();
+                remember(store.as_ref(), "c", &user).await;
+            }
+        });
+    }
+    tasks.join_all().await;
+    let store = store.as_ref();
+    open_family(store, 131).await;
+    remember(store, "c", &ada()).await;
+    let held = store.holdings(&ada(), T0).await.unwrap();
+    assert_eq!((held.grants.len(), held.remembered.len()), (1101, 1));
+    assert!(store.withdraw(&ada(), &client_id("c"), T0).await.unwrap());
+    assert_eq!(store.holdings(&ada(), T0).await.unwrap(), Holdings::default());
+    assert_eq!(store.counts().await.unwrap().revocations, 1101);
+    assert_eq!(store.users().await.unwrap().len(), 1100, "the others");
+    assert!(store.replace_client(&client("c", None), T0).await.unwrap());
+    assert_eq!(store.users().await.unwrap(), [], "who had nothing but a remembered consent");
+    store.remove_client(&client_id("c"), T0).await.unwrap();
+    store.purge(END).await.unwrap();
+}
+
+pub(crate) async fn j_03_a_user_has_a_bounded_number_of_families_of_one_client(store: &dyn Store) {
+    let open = async |number: u8, access: Access| {
+        let code = digest(&format!("bounded {number}"));
+        store.insert_code(&code, &CodeGrant { access, ..grant(number) }, LIFETIME).await.unwrap();
+        let family = FamilyOpening { first: digest("r1"), expires_at: at(1000 + u64::from(number)) };
+        let issue = Issue { token: issued(&format!("bounded {number}"), T0), family: Some(family) };
+        store.redeem_code(&code, Some(&issue), T0).await.unwrap();
+    };
+    let lives = async |number: u8| store.family(family(number), T0).await.unwrap().is_some();
+    let most = u8::try_from(FamilyOpening::MOST).unwrap();
+    open(200, consent("c", &bob()).access).await;
+    open(201, consent("d", &ada()).access).await;
+    for number in 0..most {
+        open(number, access()).await;
+    }
+    assert_eq!(store.rotate_refresh(&rotation(0, "r1", "r2", at(500))).await.unwrap(), Rotated::Fresh);
+    let begin = end_of(store).await;
+    open(most, access()).await;
+    assert!(!lives(1).await, "it was not used for longest");
+    let revoked = after(store, begin, T0).await;
+    assert_eq!(revoked, [Revocation::of_token(issued("bounded 1", T0))], "with its access tokens");
+    for number in (2..=most).chain([0, 200, 201]) {
+        assert!(lives(number).await, "{number}");
     }
     store.purge(END).await.unwrap();
 }

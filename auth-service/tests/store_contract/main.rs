@@ -237,6 +237,8 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     consents::c_24_d_12_d_13_a_consent_goes_with_its_user_and_its_client(store.as_ref()).await;
     consents::a_user_sees_what_clients_hold_and_nobody_elses(store.as_ref()).await;
     consents::c_24_what_a_user_takes_back_from_a_client_ends_at_once(store.as_ref()).await;
+    consents::j_03_somebody_with_thousands_of_records_is_looked_at_and_withdrawn_in_small_steps(&store).await;
+    consents::j_03_a_user_has_a_bounded_number_of_families_of_one_client(store.as_ref()).await;
     clients::d_11_a_client_is_replaced_as_a_whole_by_who_has_its_token(store.as_ref()).await;
     clients::d_13_with_a_client_everything_of_it_goes(store.as_ref()).await;
     clients::d_13_a_client_that_is_used_while_it_is_deleted_stays_deleted(&store).await;

@@ -106,6 +106,7 @@ fn redeem(
     }
     if let Some(opening) = issue.and_then(|issue| issue.family) {
         let access = known.grant.access.clone();
+        refresh::make_room(change, &access, now)?;
         let current = Some(opening.first);
         let family = Family { access, current, opened_at: Some(now), retired: vec![], issued };
         let stored = Stored { value: &family, expires_at: opening.expires_at };

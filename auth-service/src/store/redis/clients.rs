@@ -39,8 +39,8 @@ impl ClientStore for RedisStore {
         let arguments =
             [seconds(now), seconds(expiry(client.expires_at)), registration(client), json(client)?];
         let key = keys::client(&client.id);
-        let replaced = self.inner.verb(&self.inner.scripts.replace_client, &key, &arguments).await?;
-        Ok(replaced.0 == "replaced")
+        let replaced = self.inner.cut(&self.inner.scripts.replace_client, &key, &arguments).await?;
+        Ok(replaced == "replaced")
     }
 
     async fn remove_client(&self, id: &ClientId, now: UnixTime) -> Result<bool, StoreError> {

@@ -2,7 +2,7 @@
 
 use fred::types::scripts::Script;
 
-use super::super::Rotation;
+use super::super::{FamilyOpening, Rotation};
 use crate::domain::device::{FIRST_INTERVAL, SLOW_DOWN};
 use crate::domain::revocation::{LEEWAY, LONGEST_ACCESS_TOKEN};
 use crate::domain::token::Trail;
@@ -81,6 +81,7 @@ fn script(body: &str) -> Script {
         ("MARGIN", MARGIN),
         ("CUT", CUT),
         ("MAX_TOKENS", Trail::MAX as u64),
+        ("MAX_FAMILIES", FamilyOpening::MOST as u64),
         ("MAX_RETIRED", Rotation::MAX_RETIRED as u64),
         ("FIRST_INTERVAL", FIRST_INTERVAL),
         ("SLOW_DOWN", SLOW_DOWN),

@@ -114,7 +114,7 @@ async fn j_11_every_key_of_a_record_ends_by_itself_and_none_before_its_record() 
     let shared: Vec<_> = shared.iter().map(|name| format!("{{oauth}}:{name}")).collect();
     let keys = server.ask(&["--scan"]);
     let own: Vec<_> = keys.lines().filter(|key| !shared.iter().any(|name| name == key)).collect();
-    assert_eq!(own.len(), 6, "session, client, code, family and two indexes: {keys}");
+    assert_eq!(own.len(), 8, "session, client, code, family and four indexes: {keys}");
     for key in own {
         let seconds: i64 = server.ask(&["TTL", key]).trim().parse().unwrap();
         assert!(

@@ -1,4 +1,4 @@
--- What the scripts share. Constants that Rust knows stand in front of it: LEEWAY, MAX_TOKENS, MAX_RETIRED,
+-- What the scripts share. Constants that Rust knows stand in front of it: LEEWAY, MAX_TOKENS, MAX_RETIRED, MAX_FAMILIES,
 -- LONGEST_ACCESS_TOKEN, MARGIN, CUT, FIRST_INTERVAL, SLOW_DOWN. Names without KEYS are of records that only an index knows; they share the hash tag.
 
 local ROOT = '{oauth}:'
@@ -18,6 +18,22 @@ local function free_to_write() redis.call('DEL', ROOT .. 'nothing') end
 local function family_key(id) return ROOT .. 'family:' .. id end
 local function user_index(user) return ROOT .. 'user_tokens:' .. user end
 local function client_index(client) return ROOT .. 'client_tokens:' .. client end
+local function remembered_index(client) return ROOT .. 'client_remembered:' .. client end
+
+-- The records of one kind that a client has of a user. There is no space in the name of a client.
+local function held_index(kind, client, user) return ROOT .. 'held:' .. kind .. ':' .. client .. ' ' .. user end
+
+-- What lists a record by whose it is.
+local function indexes(key, user, client)
+  local all = {}
+  if user ~= '' then all[#all + 1] = user_index(user) end
+  if client ~= '' then all[#all + 1] = client_index(client) end
+  if user ~= '' and client ~= '' then
+    all[#all + 1] = held_index(string.match(key, '^{oauth}:(%a+):'), client, user)
+  end
+  if string.sub(key, 1, #REMEMBERED) == REMEMBERED then all[#all + 1] = remembered_index(client) end
+  return all
+end
 
 local function since(later, earlier) return math.max(later - earlier, 0) end
 
@@ -45,11 +61,8 @@ local function keep(key, expires_at, user, client)
   redis.call('ZADD', EXPIRY, expires_at, key)
   redis.call('ZADD', NAMES, 0, key)
   redis.call('EXPIRE', key, seconds)
-  if user ~= '' then
-    list(user_index(user), key, expires_at, seconds)
-    redis.call('SADD', USERS, user)
-  end
-  if client ~= '' then list(client_index(client), key, expires_at, seconds) end
+  for _, index in ipairs(indexes(key, user, client)) do list(index, key, expires_at, seconds) end
+  if user ~= '' then redis.call('SADD', USERS, user) end
 end
 
 -- Removes a record and what lists it.
@@ -58,12 +71,9 @@ local function forget(key)
   redis.call('DEL', key)
   redis.call('ZREM', EXPIRY, key)
   redis.call('ZREM', NAMES, key)
-  if names[2] then redis.call('ZREM', client_index(names[2]), key) end
-  if names[1] then
-    local index = user_index(names[1])
-    redis.call('ZREM', index, key)
-    if redis.call('EXISTS', index) == 0 then redis.call('SREM', USERS, names[1]) end
-  end
+  local user, client = names[1] or '', names[2] or ''
+  for _, index in ipairs(indexes(key, user, client)) do redis.call('ZREM', index, key) end
+  if user ~= '' and redis.call('EXISTS', user_index(user)) == 0 then redis.call('SREM', USERS, user) end
 end
 
 -- Access tokens, oldest first, as 'jti,iat,exp jti,iat,exp'.

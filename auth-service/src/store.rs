@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use gateway_core::time::UnixTime;
 
 use crate::domain::client::{Client, ClientId};
+use crate::domain::consent::ConsentKey;
 use crate::domain::grant::{Access, BrowserSignIn, CodeGrant, FamilyId, PendingConsent};
 use crate::domain::secret::Digest;
 use crate::domain::token::IssuedToken;
@@ -153,13 +154,16 @@ pub trait AuthorizationStore: Send + Sync {
         now: UnixTime,
     ) -> Result<Option<PendingConsent>, StoreError>;
 
-    /// Keeps a new code.
+    /// Keeps a new code, if what it rests on is still there: the browser session of its user, and the remembered consent, if that
+    /// is why they were not asked. Gives whether it did: of who was cut off a moment ago nothing begins any more.
     async fn insert_code(
         &self,
         code: &Digest,
         grant: &CodeGrant,
+        remembered: Option<&ConsentKey>,
         lifetime: CodeLifetime,
-    ) -> Result<(), StoreError>;
+        now: UnixTime,
+    ) -> Result<bool, StoreError>;
 
     /// What stands behind a code. Looking spends nothing, and a spent code can still be looked at, until it is
     /// forgotten: only [`Self::redeem_code`] decides. `None` for an expired or unknown code.

@@ -11,8 +11,8 @@ use gateway_core::scope::ScopeSet;
 use gateway_core::time::UnixTime;
 
 use crate::fixtures::{
-    LIFETIME, T0, access, at, client, client_id, digest, family, grant, issued, open_family, opening,
-    rotation,
+    LIFETIME, T0, access, at, client, client_id, digest, family, grant, issued, keep_code, open_family,
+    opening, rotation, sign_in,
 };
 use crate::revocations::{after, end_of, user_cut};
 
@@ -42,7 +42,21 @@ fn bob() -> Subject {
 }
 
 async fn remember(store: &dyn Store, id: &str, subject: &Subject) {
-    store.remember_consent(&key(id, subject), &consent(id, subject), at(1000)).await.unwrap();
+    remember_until(store, &key(id, subject), &consent(id, subject), at(1000)).await;
+}
+
+/// From a browser that is signed in just for that.
+async fn remember_until(
+    store: &dyn Store,
+    key: &ConsentKey,
+    consent: &RememberedConsent,
+    expires_at: UnixTime,
+) {
+    let subject = &consent.access.subject;
+    let session = digest(subject.as_str());
+    sign_in(store, &session, subject, at(1)).await;
+    assert!(store.remember_consent(key, consent, &session, expires_at, T0).await.unwrap());
+    store.remove_session(&session).await.unwrap();
 }
 
 async fn is_remembered(store: &dyn Store, id: &str, subject: &Subject) -> bool {
@@ -53,12 +67,12 @@ pub(crate) async fn b_14_a_consent_is_remembered_until_it_expires_or_is_forgotte
     let (key, given) = (key("c", &ada()), consent("c", &ada()));
     let found = async |now| store.remembered_consent(&key, now).await.unwrap();
     assert_eq!(found(T0).await, None);
-    store.remember_consent(&key, &given, at(10)).await.unwrap();
+    remember_until(store, &key, &given, at(10)).await;
     assert_eq!(found(at(9)).await, Some(given.clone()));
     assert_eq!(found(at(10)).await, None, "expired");
     assert_eq!(store.users().await.unwrap(), [ada()], "who is removed is found by it");
     let later = RememberedConsent { given_at: at(9), ..given };
-    store.remember_consent(&key, &later, at(20)).await.unwrap();
+    remember_until(store, &key, &later, at(20)).await;
     assert_eq!(found(at(19)).await, Some(later));
     store.forget_consent(&key).await.unwrap();
     store.forget_consent(&key).await.unwrap();
@@ -98,10 +112,10 @@ pub(crate) async fn a_user_sees_what_clients_hold_and_nobody_elses(store: &dyn S
     store.purge(END).await.unwrap();
     open_family(store, 110).await;
     store.rotate_refresh(&rotation(110, "r1", "r2", at(300))).await.unwrap();
-    store.insert_code(&digest("once"), &grant(111), LIFETIME).await.unwrap();
+    keep_code(store, &digest("once"), &grant(111)).await;
     let once = Issue { token: issued("once", at(5)), family: None };
     store.redeem_code(&digest("once"), Some(&once), at(5)).await.unwrap();
-    store.insert_code(&digest("unspent"), &grant(112), LIFETIME).await.unwrap();
+    keep_code(store, &digest("unspent"), &grant(112)).await;
     remember(store, "c", &ada()).await;
     remember(store, "c", &bob()).await;
     let held = async |subject: &Subject, now| {
@@ -131,7 +145,7 @@ pub(crate) async fn a_user_sees_what_clients_hold_and_nobody_elses(store: &dyn S
 pub(crate) async fn c_24_what_a_user_takes_back_from_a_client_ends_at_once(store: &dyn Store) {
     open_family(store, 120).await;
     for name in ["once", "unspent"] {
-        store.insert_code(&digest(name), &grant(121), LIFETIME).await.unwrap();
+        keep_code(store, &digest(name), &grant(121)).await;
     }
     let once = Issue { token: issued("once", T0), family: None };
     store.redeem_code(&digest("once"), Some(&once), T0).await.unwrap();
@@ -140,7 +154,7 @@ pub(crate) async fn c_24_what_a_user_takes_back_from_a_client_ends_at_once(store
         [("bob's", 122, access_of("c", &bob())), ("d's", 123, access_of("d", &ada()))]
     {
         let other = CodeGrant { access, ..grant(number) };
-        store.insert_code(&digest(name), &other, LIFETIME).await.unwrap();
+        keep_code(store, &digest(name), &other).await;
         store.redeem_code(&digest(name), Some(&opening()), T0).await.unwrap();
     }
     for (id, subject) in [("c", ada()), ("c", bob()), ("d", ada())] {
@@ -170,6 +184,7 @@ pub(crate) async fn j_03_somebody_with_thousands_of_records_is_looked_at_and_wit
     store: &Arc<dyn Store>,
 ) {
     store.insert_client(&client("c", None)).await.unwrap();
+    sign_in(store.as_ref(), &grant(130).session, &ada(), at(1)).await;
     let mut tasks = tokio::task::JoinSet::new();
     for worker in 0..20 {
         let store = Arc::clone(store);
@@ -178,7 +193,7 @@ pub(crate) async fn j_03_somebody_with_thousands_of_records_is_looked_at_and_wit
                 let number = format!("{worker} {number}");
                 let user = Subject::new("local", &number);
                 let code = digest(&format!("many {number}"));
-                store.insert_code(&code, &grant(130), LIFETIME).await.unwrap();
+                assert!(store.insert_code(&code, &grant(130), None, LIFETIME, T0).await.unwrap());
                 let once = Issue { token: issued(&format!("many {number}"), T0), family: None };
                 store.redeem_code(&code, Some(&once), T0).await.unwrap();
                 remember(store.as_ref(), "c", &user).await;
@@ -187,6 +202,7 @@ pub(crate) async fn j_03_somebody_with_thousands_of_records_is_looked_at_and_wit
     }
     tasks.join_all().await;
     let store = store.as_ref();
+    store.remove_session(&grant(130).session).await.unwrap();
     open_family(store, 131).await;
     remember(store, "c", &ada()).await;
     let held = store.holdings(&ada(), T0).await.unwrap();
@@ -204,7 +220,7 @@ pub(crate) async fn j_03_somebody_with_thousands_of_records_is_looked_at_and_wit
 pub(crate) async fn j_03_a_user_has_a_bounded_number_of_families_of_one_client(store: &dyn Store) {
     let open = async |number: u8, access: Access| {
         let code = digest(&format!("bounded {number}"));
-        store.insert_code(&code, &CodeGrant { access, ..grant(number) }, LIFETIME).await.unwrap();
+        keep_code(store, &code, &CodeGrant { access, ..grant(number) }).await;
         let family = FamilyOpening { first: digest("r1"), expires_at: at(1000 + u64::from(number)) };
         let issue = Issue { token: issued(&format!("bounded {number}"), T0), family: Some(family) };
         store.redeem_code(&code, Some(&issue), T0).await.unwrap();
@@ -225,5 +241,34 @@ pub(crate) async fn j_03_a_user_has_a_bounded_number_of_families_of_one_client(s
     for number in (2..=most).chain([0, 200, 201]) {
         assert!(lives(number).await, "{number}");
     }
+    store.purge(END).await.unwrap();
+}
+
+pub(crate) async fn c_24_of_who_was_cut_off_a_moment_ago_nothing_begins(store: &dyn Store) {
+    let (session, key) = (grant(140).session, key("c", &ada()));
+    let code = async |remembered, now| {
+        store.insert_code(&digest("late"), &grant(140), remembered, LIFETIME, now).await.unwrap()
+    };
+    let remembers =
+        async || store.remember_consent(&key, &consent("c", &ada()), &session, at(99), at(1)).await.unwrap();
+    let nothing = Holdings::default();
+    assert!(!code(None, T0).await && !remembers().await, "nobody is signed in");
+    sign_in(store, &session, &bob(), at(10)).await;
+    assert!(!code(None, T0).await && !remembers().await, "somebody else is");
+    store.remove_session(&session).await.unwrap();
+    sign_in(store, &session, &ada(), at(10)).await;
+    assert!(!code(None, at(10)).await, "they were");
+    assert!(!code(Some(&key), T0).await, "they would have been asked");
+    assert_eq!(store.code(&digest("late"), T0).await.unwrap(), None);
+    assert_eq!(store.holdings(&ada(), T0).await.unwrap(), nothing);
+
+    assert!(code(None, at(9)).await && remembers().await && code(Some(&key), at(9)).await);
+    assert!(store.withdraw(&ada(), &client_id("c"), at(1)).await.unwrap());
+    assert!(!code(Some(&key), at(9)).await, "what was taken back is no reason any more");
+    assert_eq!(store.code(&digest("late"), T0).await.unwrap(), None);
+    store.cut_off(&user_cut(T0), T0).await.unwrap();
+    assert!(!code(None, T0).await && !remembers().await, "cut off");
+    assert_eq!(store.code(&digest("late"), T0).await.unwrap(), None);
+    assert_eq!(store.holdings(&ada(), T0).await.unwrap(), nothing);
     store.purge(END).await.unwrap();
 }

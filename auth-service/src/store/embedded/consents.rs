@@ -7,10 +7,11 @@ use redb::ReadTransaction;
 use super::super::records::{Family, StoredCode};
 use super::super::{ConsentStore, Grant, Holdings, StoreError, about};
 use super::table::{self, Change, Kind, Stored};
-use super::{BITE, EmbeddedStore, index, inventory, revocations};
+use super::{BITE, EmbeddedStore, index, inventory, revocations, sessions};
 use crate::domain::client::ClientId;
 use crate::domain::consent::{ConsentKey, RememberedConsent};
 use crate::domain::revocation::Revocation;
+use crate::domain::secret::Digest;
 use crate::domain::user::Subject;
 
 #[async_trait]
@@ -19,12 +20,18 @@ impl ConsentStore for EmbeddedStore {
         &self,
         key: &ConsentKey,
         consent: &RememberedConsent,
+        session: &Digest,
         expires_at: UnixTime,
-    ) -> Result<(), StoreError> {
-        let (key, consent) = (*key, consent.clone());
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
+        let (key, consent, session) = (*key, consent.clone(), *session);
         self.write(move |change| {
+            if !sessions::is_there(change, &session, &consent.access.subject, now)? {
+                return Ok(false);
+            }
             let stored = Stored { value: &consent, expires_at };
-            table::write(change, Kind::Remembered, key.digest().as_bytes(), &stored)
+            table::write(change, Kind::Remembered, key.digest().as_bytes(), &stored)?;
+            Ok(true)
         })
         .await
     }
@@ -69,6 +76,14 @@ impl ConsentStore for EmbeddedStore {
             }
         }
     }
+}
+
+/// Whether the consent is remembered, if there has to be one.
+pub(super) fn is_there(change: &Change, key: Option<ConsentKey>, now: UnixTime) -> Result<bool, StoreError> {
+    let Some(key) = key else { return Ok(true) };
+    let stored =
+        table::read_to_change::<RememberedConsent>(change, Kind::Remembered, key.digest().as_bytes())?;
+    Ok(stored.and_then(|stored| stored.live(now)).is_some())
 }
 
 fn holdings(transaction: &ReadTransaction, user: &str, now: UnixTime) -> Result<Holdings, StoreError> {

@@ -17,6 +17,7 @@ const CUT: u64 = 1000;
 #[derive(Debug)]
 pub(super) struct Scripts {
     pub(super) insert: Script,
+    pub(super) insert_granted: Script,
     pub(super) extend: Script,
     pub(super) replace_client: Script,
     pub(super) remove_client: Script,
@@ -47,6 +48,7 @@ impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             insert: script(include_str!("lua/insert.lua")),
+            insert_granted: script(include_str!("lua/insert_granted.lua")),
             extend: script(include_str!("lua/extend.lua")),
             replace_client: script(include_str!("lua/replace_client.lua")),
             remove_client: script(include_str!("lua/remove_client.lua")),

@@ -19,7 +19,8 @@ use tokio::task::JoinSet;
 use super::open;
 use super::server::Server;
 use crate::fixtures::{
-    LIFETIME, T0, at, client, digest, family, grant, issued, open_family, opening, rotation,
+    LIFETIME, T0, access, at, client, digest, family, grant, issued, keep_code, open_family, opening,
+    rotation, sign_in,
 };
 use crate::revocations::{end_of, user_cut};
 
@@ -47,7 +48,7 @@ pub(crate) async fn until_it_kills(store: &dyn RevocationStore, id: TokenId) {
 async fn c_02_of_fifty_redemptions_over_two_replicas_one_succeeds() {
     let server = Server::start();
     let replicas = two(&server).await;
-    replicas[0].insert_code(&digest("k"), &grant(1), LIFETIME).await.unwrap();
+    keep_code(replicas[0].as_ref(), &digest("k"), &grant(1)).await;
     let mut tasks = JoinSet::new();
     for number in 0..50 {
         let replica = Arc::clone(&replicas[number % 2]);
@@ -159,6 +160,7 @@ async fn c_24_somebody_with_thousands_of_records_is_cut_off_in_small_steps_and_w
     let server = Server::start();
     let store = Arc::new(open(&server.address()).await);
     store.insert_client(&client("c", None)).await.unwrap();
+    sign_in(store.as_ref(), &grant(1).session, &access().subject, at(300)).await;
     let mut inserting = JoinSet::new();
     for number in 0..2100 {
         let store = Arc::clone(&store);
@@ -171,7 +173,8 @@ async fn c_24_somebody_with_thousands_of_records_is_cut_off_in_small_steps_and_w
                 credential: digest("hash"),
             };
             store.insert_session(&digest(&format!("many {number}")), &sign_in, at(300)).await.unwrap();
-            store.insert_code(&digest(&format!("code {number}")), &grant(1), LIFETIME).await.unwrap();
+            let code = digest(&format!("code {number}"));
+            assert!(store.insert_code(&code, &grant(1), None, LIFETIME, T0).await.unwrap());
         });
     }
     inserting.join_all().await;
@@ -189,7 +192,7 @@ async fn c_24_somebody_with_thousands_of_records_is_cut_off_in_small_steps_and_w
     assert_eq!(store.counts().await.unwrap().codes, 0);
 
     for number in 0..1100 {
-        store.insert_code(&digest(&format!("code {number}")), &grant(1), LIFETIME).await.unwrap();
+        keep_code(store.as_ref(), &digest(&format!("code {number}")), &grant(1)).await;
     }
     assert!(store.remove_client(&client("c", None).id, T0).await.unwrap());
     assert_eq!((store.counts().await.unwrap().codes, store.counts().await.unwrap().clients), (0, 0));

@@ -65,6 +65,21 @@ local function keep(key, expires_at, user, client)
   if user ~= '' then redis.call('SADD', USERS, user) end
 end
 
+-- Writes a record, replacing what was there, with fields and their values.
+local function put(key, expires_at, user, client, ...)
+  -- Redis looks at its memory before the first write only: that must be one that takes memory, or strangers could fill it.
+  if redis.call('EXISTS', key) == 1 then redis.call('DEL', key) end
+  redis.call('HSET', key, 'expires_at', expires_at, ...)
+  if user ~= '' then redis.call('HSET', key, 'user', user) end
+  if client ~= '' then redis.call('HSET', key, 'client', client) end
+  keep(key, expires_at, user, client)
+end
+
+-- Whether a browser session is there, has not expired and is this user's.
+local function is_signed_in(session, user, now)
+  return is_live(session, now) and redis.call('HGET', session, 'user') == user
+end
+
 -- Removes a record and what lists it.
 local function forget(key)
   local names = redis.call('HMGET', key, 'user', 'client')

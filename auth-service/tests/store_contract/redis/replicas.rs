@@ -194,7 +194,13 @@ async fn c_24_somebody_with_thousands_of_records_is_cut_off_in_small_steps_and_w
     for number in 0..1100 {
         keep_code(store.as_ref(), &digest(&format!("code {number}")), &grant(1)).await;
     }
-    assert!(store.remove_client(&client("c", None).id, T0).await.unwrap());
+    let short = client("c", Some(at(10)));
+    store.insert_client(&short).await.unwrap();
+    let (removed, purged) = tokio::join!(store.remove_client(&short.id, at(9)), store.purge(at(10)));
+    assert!(
+        removed.unwrap() && purged.is_ok(),
+        "what has begun goes on, also when the client expires meanwhile"
+    );
     assert_eq!((store.counts().await.unwrap().codes, store.counts().await.unwrap().clients), (0, 0));
     assert!(!store.remove_client(&client("c", None).id, T0).await.unwrap());
 }

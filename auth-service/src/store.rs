@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use gateway_core::time::UnixTime;
 
 use crate::domain::client::{Client, ClientId};
+use crate::domain::consent::ConsentKey;
 use crate::domain::grant::{Access, BrowserSignIn, CodeGrant, FamilyId, PendingConsent};
 use crate::domain::secret::Digest;
 use crate::domain::token::IssuedToken;
@@ -153,13 +154,16 @@ pub trait AuthorizationStore: Send + Sync {
         now: UnixTime,
     ) -> Result<Option<PendingConsent>, StoreError>;
 
-    /// Keeps a new code.
+    /// Keeps a new code, if what it rests on is still there: the browser session of its user, and the remembered consent, if that
+    /// is why they were not asked. Gives whether it did: of who was cut off a moment ago nothing begins any more.
     async fn insert_code(
         &self,
         code: &Digest,
         grant: &CodeGrant,
+        remembered: Option<&ConsentKey>,
         lifetime: CodeLifetime,
-    ) -> Result<(), StoreError>;
+        now: UnixTime,
+    ) -> Result<bool, StoreError>;
 
     /// What stands behind a code. Looking spends nothing, and a spent code can still be looked at, until it is
     /// forgotten: only [`Self::redeem_code`] decides. `None` for an expired or unknown code.
@@ -167,7 +171,7 @@ pub trait AuthorizationStore: Send + Sync {
 
     /// Spends a code and, in the same step, remembers the access token that is issued for it and opens its family with its
     /// first refresh token. A code that was spent before takes its family and every access token that came from it down
-    /// with it, in the same step too (RFC 6749 §4.1.2). Without an `issue` the code is burned: spent with nothing in return.
+    /// with it, in the same step too (RFC 6749 §4.1.2). A family beyond [`FamilyOpening::MOST`] ends an older one. Without an `issue` the code is burned: spent with nothing in return.
     /// One whose access token has no family is remembered for as long as that token lives, so that it can be revoked.
     async fn redeem_code(
         &self,
@@ -202,6 +206,12 @@ pub struct FamilyOpening {
     pub first: Digest,
     /// When the family ends unless it is used.
     pub expires_at: UnixTime,
+}
+
+impl FamilyOpening {
+    /// Most families that a user has of one client: each is a browser, device or agent of theirs in which that client is signed in. Another
+    /// one ends the family that was not used for longest, as [`RefreshStore::revoke_family`] does.
+    pub const MOST: usize = 64;
 }
 
 /// What became of an attempt to redeem a code.

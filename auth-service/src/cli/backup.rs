@@ -42,8 +42,10 @@ pub(super) enum BackupCommandError {
     Malformed,
     #[error("the store is not empty, nothing was done; with --replace, everything that it holds goes")]
     Occupied,
-    #[error("nothing was restored: {0}")]
-    Store(#[from] StoreError),
+    #[error(
+        "it is not certain whether the backup was restored: {0}; when the store answers again, restore it once more, with --replace"
+    )]
+    Uncertain(#[from] StoreError),
 }
 
 impl BackupCommandError {
@@ -55,7 +57,7 @@ impl BackupCommandError {
             | Self::Unreadable(..)
             | Self::Unwritten(_)
             | Self::Malformed
-            | Self::Store(_) => false,
+            | Self::Uncertain(_) => false,
         }
     }
 }
@@ -84,25 +86,26 @@ pub(super) fn restore(order: &Restore) -> Result<Value, CommandError> {
     let bytes = std::fs::read(&order.file).map_err(unreadable)?;
     let unusable = |error| BackupCommandError::Unusable(order.file.clone(), error);
     let Backup { made_at, clients } = Backup::parse(&bytes).map_err(unusable)?;
-    let now = now();
     let mut epoch = [0; 8];
     SystemRng.fill(&mut epoch)?;
-    let clients =
-        clients.into_iter().filter(|client| client.expires_at.is_none_or(|end| now < end)).collect();
     let epoch = u64::from_be_bytes(epoch);
-    let restoration = Restoration { clients, replaces: order.replace, epoch, now };
     let runtime = tokio::runtime::Runtime::new().map_err(CommandError::Runtime)?;
-    let restored = runtime.block_on(async {
+    let (restored, restoration) = runtime.block_on(async {
         let store = app::open_store(&config).await?;
-        store.restore(&restoration).await.map_err(|error| BackupCommandError::from(error).into())
-    });
+        // Not before: to find a store may take a while, in which others issue tokens.
+        let now = now();
+        let is_live = |client: &Client| client.expires_at.is_none_or(|end| now < end);
+        let clients = clients.into_iter().filter(is_live).collect();
+        let restoration = Restoration { clients, replaces: order.replace, epoch, now };
+        let restored = store.restore(&restoration).await.map_err(BackupCommandError::from)?;
+        Ok::<_, CommandError>((restored, restoration))
+    })?;
     match restored {
-        Err(error) => Err(error),
-        Ok(Restored::Occupied) => Err(BackupCommandError::Occupied.into()),
-        Ok(Restored::Done) => Ok(json!({
+        Restored::Occupied => Err(BackupCommandError::Occupied.into()),
+        Restored::Done => Ok(json!({
             "made_at": made_at.as_secs(),
             "clients": restoration.clients.len(),
-            "issued_before": now.as_secs(),
+            "issued_before": restoration.now.as_secs(),
         })),
     }
 }

@@ -19,8 +19,11 @@ pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jw
 /// Seconds by which the client's clock may differ from ours.
 const LEEWAY: u64 = 30;
 
-/// Seconds for which an assertion may be good: for so long its `jti` is remembered.
+/// Seconds for which an assertion may be good: for so long, and a little longer, its `jti` is remembered.
 const LONGEST: u64 = 300;
+
+/// Seconds by which the clocks of services that share a store may differ: so much longer an assertion stays spent than anybody takes it.
+const SKEW: u64 = 60;
 
 /// Longest `jti`, in bytes.
 const MAX_ID: usize = 256;
@@ -48,7 +51,7 @@ pub struct Expected<'a> {
 pub struct SingleUse {
     /// Digest of the client and the `jti`.
     pub id: Digest,
-    /// From here on nobody takes it any more.
+    /// From here on nobody takes it any more, whose clock is not more than a minute behind.
     pub expires_at: UnixTime,
 }
 
@@ -148,7 +151,7 @@ impl Claims {
         if !(1..=MAX_ID).contains(&self.jti.len()) {
             return Err(AssertionError::Id);
         }
-        Ok(SingleUse { id: Digest::of_fields(&[client, &self.jti]), expires_at })
+        Ok(SingleUse { id: Digest::of_fields(&[client, &self.jti]), expires_at: expires_at.plus(SKEW) })
     }
 
     /// The one audience: whoever else stood beside it could use the assertion here.
@@ -218,7 +221,7 @@ mod tests {
 
     #[test]
     fn an_honest_assertion_is_believed_until_its_end() {
-        let expires_at = UnixTime::from_secs(NOW + 60 + LEEWAY);
+        let expires_at = UnixTime::from_secs(NOW + 60 + LEEWAY + SKEW);
         for typ in [json!(null), json!("JWT"), json!("client-authentication+jwt")] {
             let good = check(&honest(), &json!({ "alg": "ES256", "typ": typ })).unwrap();
             assert_eq!(good.expires_at, expires_at, "{typ}");

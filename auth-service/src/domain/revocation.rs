@@ -48,6 +48,19 @@ pub enum Target {
     },
 }
 
+impl Target {
+    /// Whether it may kill a token that was issued after `time`.
+    #[must_use]
+    pub fn reaches_beyond(&self, time: UnixTime) -> bool {
+        match self {
+            Self::Token(_) => true,
+            Self::User { issued_before, .. }
+            | Self::Client { issued_before, .. }
+            | Self::Everyone { issued_before } => *issued_before > time,
+        }
+    }
+}
+
 /// A revocation, and when the last token that it kills has expired everywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {

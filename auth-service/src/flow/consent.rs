@@ -93,10 +93,14 @@ pub async fn next_step(
             Ok(Step::SignIn(request))
         };
     };
-    if let Some(scope) = remembered(deps, &request, &signed_in.user).await? {
+    if let Some((key, scope)) = remembered(deps, &request, &signed_in.user).await? {
         let record = audit::record(Event::ConsentRemembered).user(&signed_in.user.subject);
-        record.client(&request.client.id).detail(&scope).ok();
-        return Ok(Step::Granted(issue_code(deps, &request, &signed_in, scope).await?));
+        let record = record.client(&request.client.id).detail(&scope);
+        // One that was taken back in this very moment counts no more: they are asked.
+        if let Some(address) = issue_code(deps, &request, &signed_in, scope, Some(&key)).await? {
+            record.ok();
+            return Ok(Step::Granted(address));
+        }
     }
     if is_silent {
         return Err(request.refused(ErrorCode::ConsentRequired, "the user must be asked"));
@@ -104,18 +108,18 @@ pub async fn next_step(
     Ok(Step::Consent(question(deps, request, signed_in).await?))
 }
 
-/// What the user need not be asked about again: what they have granted to this very request, as far as they may still
+/// What the user need not be asked about again, and by which consent: what they have granted to this very request, as far as they may still
 /// grant it. `None` when they must be asked.
 async fn remembered(
     deps: &Deps,
     request: &AuthorizationRequest,
     user: &User,
-) -> Result<Option<ScopeSet>, Cause> {
+) -> Result<Option<(ConsentKey, ScopeSet)>, Cause> {
     let key = consent_key(deps, request, user).filter(|_| !request.prompt.wants_consent());
     let Some(key) = key else { return Ok(None) };
     let Some(consent) = deps.store.remembered_consent(&key, deps.now()).await? else { return Ok(None) };
     let scope = request.scope.intersect(&user.allowed).intersect(&consent.access.scope);
-    Ok((!scope.is_empty()).then_some(scope))
+    Ok((!scope.is_empty()).then_some((key, scope)))
 }
 
 /// What the consent of `user` to this request is remembered by; `None` when it is not.
@@ -166,10 +170,7 @@ pub async fn answer(
     let asked = signed_in.zip(pending).filter(|(signed_in, pending)| {
         pending.session == signed_in.session && pending.request == request.fingerprint
     });
-    let Some((signed_in, _)) = asked else {
-        audit::record(Event::ConsentForged).client(&request.client.id).refused();
-        return Err(ConsentError::Forged);
-    };
+    let Some((signed_in, _)) = asked else { return Err(forged(&request)) };
     let scope = request.scope.intersect(&signed_in.user.allowed);
     let record = audit::record(Event::Consent).user(&signed_in.user.subject).client(&request.client.id);
     let key = consent_key(deps, &request, &signed_in.user);
@@ -185,17 +186,32 @@ pub async fn answer(
         return Err(request.refused(ErrorCode::AccessDenied, "the user may do nothing of it").into());
     }
     let key = key.filter(|_| answer.remembered);
-    match key {
-        Some(_) => record.detail(format_args!("{scope}, to be remembered")).ok(),
-        None => record.detail(&scope).ok(),
-    }
+    let record = match key {
+        Some(_) => record.detail(format_args!("{scope}, to be remembered")),
+        None => record.detail(&scope),
+    };
     if let Some(key) = key {
-        let access = access(&request, &signed_in.user, scope.clone());
-        let consent = RememberedConsent { access, given_at: deps.now() };
-        let expires_at = deps.now().plus(deps.lifetimes.remembered_consent);
-        deps.store.remember_consent(&key, &consent, expires_at).await.map_err(Cause::from)?;
+        remember(deps, &key, access(&request, &signed_in.user, scope.clone()), &signed_in).await?;
     }
-    Ok(issue_code(deps, &request, &signed_in, scope).await?)
+    // Whoever was signed out or cut off while they answered has granted nothing.
+    let address = issue_code(deps, &request, &signed_in, scope, None).await?;
+    let address = address.ok_or_else(|| forged(&request))?;
+    record.ok();
+    Ok(address)
+}
+
+fn forged(request: &AuthorizationRequest) -> ConsentError {
+    audit::record(Event::ConsentForged).client(&request.client.id).refused();
+    ConsentError::Forged
+}
+
+/// Remembers what was granted, unless the browser is no longer signed in: then there will be no code either.
+async fn remember(deps: &Deps, key: &ConsentKey, access: Access, signed_in: &SignedIn) -> Result<(), Cause> {
+    let now = deps.now();
+    let consent = RememberedConsent { access, given_at: now };
+    let expires_at = now.plus(deps.lifetimes.remembered_consent);
+    deps.store.remember_consent(key, &consent, &signed_in.session, expires_at, now).await?;
+    Ok(())
 }
 
 fn access(request: &AuthorizationRequest, user: &User, scope: ScopeSet) -> Access {
@@ -207,12 +223,15 @@ fn access(request: &AuthorizationRequest, user: &User, scope: ScopeSet) -> Acces
     }
 }
 
+/// The address that takes a new code to the client; `None` when the user is not signed in any more, or the consent is not `remembered`
+/// any more that is why they were not asked.
 async fn issue_code(
     deps: &Deps,
     request: &AuthorizationRequest,
     signed_in: &SignedIn,
     scope: ScopeSet,
-) -> Result<String, Cause> {
+    remembered: Option<&ConsentKey>,
+) -> Result<Option<String>, Cause> {
     let code: Secret<AuthorizationCode> = Secret::generate(deps.rng.as_ref())?;
     let grant = CodeGrant {
         access: access(request, &signed_in.user, scope),
@@ -225,6 +244,6 @@ async fn issue_code(
     };
     let now = deps.now();
     let lifetime = CodeLifetime { expires_at: now.plus(CODE_LIFETIME), forgotten_at: now.plus(CODE_MEMORY) };
-    deps.store.insert_code(&code.digest(), &grant, lifetime).await?;
-    Ok(request.reply_to.with_code(code.expose()))
+    let is_kept = deps.store.insert_code(&code.digest(), &grant, remembered, lifetime, now).await?;
+    Ok(is_kept.then(|| request.reply_to.with_code(code.expose())))
 }

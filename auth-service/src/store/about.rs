@@ -10,6 +10,7 @@ use crate::domain::user::Subject;
 const TOKEN: &str = "t:";
 const USER: &str = "u:";
 const CLIENT: &str = "c:";
+const HELD: &str = "h:";
 const EVERYONE: &str = "e:";
 
 /// The members of all kinds of records that say whom they are about.
@@ -35,11 +36,17 @@ pub(super) fn keys_of(json: &[u8]) -> serde_json::Result<Vec<String>> {
     if issued_before.is_some() && sub.is_none() && client_id.is_none() {
         return Ok(vec![EVERYONE.to_owned()]);
     }
+    let held = access.as_ref().map(|names| held(&names.client, &names.subject));
     let (its_client, its_subject) = access.map(|names| (names.client, names.subject)).unzip();
     let named = |prefix: &'static str, name: Option<String>| name.map(|name| format!("{prefix}{name}"));
     let users = [subject, its_subject, sub].map(|name| named(USER, name));
     let clients = [its_client, client_id].map(|name| named(CLIENT, name));
-    Ok(users.into_iter().chain(clients).chain([named(TOKEN, jti)]).flatten().collect())
+    Ok(users.into_iter().chain(clients).chain([named(TOKEN, jti), held]).flatten().collect())
+}
+
+/// There is no space in the name of a client.
+fn held(client: &str, subject: &str) -> String {
+    format!("{HELD}{client} {subject}")
 }
 
 /// The key of everything about what a revocation names.
@@ -60,6 +67,11 @@ pub(super) fn key_of_user(subject: &Subject) -> String {
 /// The key of everything about a client.
 pub(super) fn key_of_client(client: &ClientId) -> String {
     format!("{CLIENT}{client}")
+}
+
+/// The key of everything that a client has of a user.
+pub(super) fn key_of_held(client: &ClientId, subject: &Subject) -> String {
+    held(client.as_str(), subject.as_str())
 }
 
 /// The user that a key is about.

@@ -52,7 +52,7 @@ pub struct Restoration {
 /// What became of a [`Restoration`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restored {
-    /// The store holds the clients, and one revocation: of everyone's tokens.
+    /// The store holds the clients, and the revocation of everyone's tokens, with those that it does not include.
     Done,
     /// The store holds something that may not go; nothing has changed.
     Occupied,
@@ -61,7 +61,9 @@ pub enum Restored {
 /// Starting over from a backup.
 #[async_trait]
 pub trait BackupStore: Send + Sync {
-    /// Forgets everything, keeps the clients and revokes every access token there is, in one step. Other processes that share the
-    /// store go on with what it holds then.
+    /// Forgets everything, keeps the clients and revokes every access token there is, in one step: everyone's that were issued before
+    /// `now`, and by name those that the store knows to be younger, as a replica whose clock is ahead issues them. What was revoked by
+    /// name stays so, and client assertions that were shown stay spent. Other processes that share the store go on with what it holds
+    /// then.
     async fn restore(&self, restoration: &Restoration) -> Result<Restored, StoreError>;
 }

@@ -6,6 +6,7 @@ use gateway_core::time::UnixTime;
 use super::{Grant, StoreError};
 use crate::domain::client::ClientId;
 use crate::domain::consent::{ConsentKey, RememberedConsent};
+use crate::domain::secret::Digest;
 use crate::domain::user::Subject;
 
 /// Everything that clients can do in the name of one user, now or without asking them again. In no order.
@@ -22,13 +23,16 @@ pub struct Holdings {
 /// [`ClientStore::replace_client`](super::ClientStore::replace_client) those to that client.
 #[async_trait]
 pub trait ConsentStore: Send + Sync {
-    /// Remembers a consent, instead of what was remembered under this key.
+    /// Remembers a consent, instead of what was remembered under this key, if the browser session in which its user has given it is still
+    /// there. Gives whether it did.
     async fn remember_consent(
         &self,
         key: &ConsentKey,
         consent: &RememberedConsent,
+        session: &Digest,
         expires_at: UnixTime,
-    ) -> Result<(), StoreError>;
+        now: UnixTime,
+    ) -> Result<bool, StoreError>;
 
     /// The consent that is remembered under this key.
     async fn remembered_consent(
@@ -44,8 +48,9 @@ pub trait ConsentStore: Send + Sync {
     async fn holdings(&self, subject: &Subject, now: UnixTime) -> Result<Holdings, StoreError>;
 
     /// Takes back all that a user has granted to a client: its codes and refresh tokens of that user end, its access tokens
-    /// that came from them are revoked, and no consent to it is remembered, all in one step. Gives whether there was
-    /// anything. Other users and other clients notice nothing.
+    /// that came from them are revoked, and no consent to it is remembered. One step ends a bounded number of them, what leads to others
+    /// first; should it break off in the middle, it has failed, and is made again. Gives whether there was anything. Other users and other
+    /// clients notice nothing.
     async fn withdraw(&self, subject: &Subject, client: &ClientId, now: UnixTime)
     -> Result<bool, StoreError>;
 }

@@ -34,7 +34,7 @@ pub trait DeviceStore: Send + Sync {
 
     /// Answers the device that waits with this user code, and spends the user code: with a grant, its device code becomes an
     /// authorization code that lives as long as the device code would have; without one, it is told no. Gives whether a device
-    /// was waiting: of any number of answers, one counts.
+    /// was waiting: of any number of answers, one counts. A grant counts only while the browser session is there in which it was given.
     async fn answer_device(
         &self,
         user_code: &Digest,

@@ -36,7 +36,7 @@ use writer::Writer;
 /// Bytes of the file that are kept in memory.
 const CACHE: usize = 16 * 1024 * 1024;
 
-/// Most records that one transaction forgets, so that a purge never holds up a sign-in for long.
+/// Most records that one transaction forgets, so that neither a purge nor a withdrawal holds up a sign-in for long.
 const BITE: usize = 1000;
 
 /// A store in one file.

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `{oauth}:client:{id}` `{oauth}:session:{sha256}` `{oauth}:consent:{sha256}` `{oauth}:code:{sha256}` `{oauth}:family:{id}` `{oauth}:device:{sha256}` `{oauth}:user_code:{sha256}` `{oauth}:remembered:{sha256}` | hashes: `record`, the JSON that the embedded store writes too, and beside it whatever changes |
 //! | `{oauth}:user_tokens:{user}` `{oauth}:client_tokens:{client}` `{oauth}:users` | whose they are: sorted sets of keys by expiry, and the users that have one |
+//! | `{oauth}:held:{kind}:{client} {user}` `{oauth}:client_remembered:{client}` | the same for what a client has of a user (families, codes, remembered consents), and for the consents to a client |
 //! | `{oauth}:expiry` | sorted set of all records by expiry, for the purge |
 //! | `{oauth}:names` | sorted set of all records by name, for lists and counts |
 //! | `{oauth}:revocations` `{oauth}:revoked` `{oauth}:sequence` `{oauth}:epoch` | the stream, its newest entry for each name, its last number, and which stream it is |
@@ -33,7 +34,7 @@
 //!
 //! Redis answers nobody else while a script runs. So a cut ends a thousand records at a time: the first step revokes, the others end what
 //! is left, and a token that a record led to meanwhile is revoked by its name when the record ends. A cut that breaks off in the middle has
-//! failed, and is made again.
+//! failed, and is made again. A withdrawal, the consents to a client that changes and the records of a user are taken in such steps too.
 //!
 //! # What a failover can lose
 //!

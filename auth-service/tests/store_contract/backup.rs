@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use auth_service::domain::client_assertion::SingleUse;
 use auth_service::domain::revocation::Revocation;
 use auth_service::store::{Counts, Restoration, Restored, Rotated, Store};
+use gateway_core::time::UnixTime;
 
-use crate::fixtures::{T0, at, client, digest, family, open_family, rotation};
-use crate::revocations::{end_of, user_cut};
+use crate::fixtures::{T0, at, client, digest, family, issued, open_family, rotation};
+use crate::revocations::{client_cut, end_of, user_cut};
 
 pub(crate) async fn j_06_a_restored_store_holds_the_clients_and_no_token_of_before_is_good(
     store: &dyn Store,
@@ -54,4 +56,24 @@ pub(crate) async fn j_06_a_restored_store_holds_the_clients_and_no_token_of_befo
     let names: BTreeSet<_> =
         store.clients(None, 9, at(10)).await.unwrap().items.iter().map(|it| it.id.to_string()).collect();
     assert_eq!(names, BTreeSet::from(["one".to_owned()]));
+}
+
+pub(crate) async fn j_06_c_07_a_restore_brings_nothing_back_to_life(store: &dyn Store) {
+    store.purge(UnixTime::from_secs(9_000_000_000)).await.unwrap();
+    open_family(store, 90).await;
+    store.rotate_refresh(&rotation(90, "r1", "r2", at(12))).await.unwrap();
+    let revoked = Revocation::of_token(issued("revoked", at(11)));
+    let expired = Revocation::of_token(issued("expired", UnixTime::from_secs(1)));
+    store.revoke(&[revoked.clone(), expired, user_cut(at(10)), client_cut(at(11))], T0).await.unwrap();
+    let assertion = SingleUse { id: digest("shown"), expires_at: at(90) };
+    assert!(store.spend_assertion(&assertion, T0).await.unwrap());
+
+    let restoration = Restoration { clients: vec![], replaces: true, epoch: 9, now: at(10) };
+    assert_eq!(store.restore(&restoration).await.unwrap(), Restored::Done);
+    let overtaken = Revocation::of_token(issued("90 r2", at(12)));
+    let entries = store.revocations(None, at(10)).await.unwrap().entries;
+    let expected = [Revocation::of_everyone(at(10)), revoked, client_cut(at(11)), overtaken];
+    assert_eq!(entries, expected, "by a clock that is two seconds ahead");
+    assert!(!store.spend_assertion(&assertion, at(89)).await.unwrap(), "shown before");
+    assert_eq!(store.purge(at(90)).await.unwrap(), 1, "and forgotten in time");
 }

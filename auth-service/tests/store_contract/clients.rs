@@ -9,7 +9,7 @@ use auth_service::store::{Redemption, Rotated, Rotation, Store};
 use gateway_core::time::UnixTime;
 
 use crate::fixtures::{
-    LIFETIME, T0, at, client, client_id, digest, family, grant, issued, open_family, opening, rotation,
+    T0, at, client, client_id, digest, family, grant, issued, keep_code, open_family, opening, rotation,
 };
 use crate::revocations::{after, end_of};
 
@@ -83,7 +83,7 @@ pub(crate) async fn d_13_with_a_client_everything_of_it_goes(store: &dyn Store) 
     store.insert_client(&client("c", None)).await.unwrap();
     store.insert_client(&client("d", None)).await.unwrap();
     open_family(store, 50).await;
-    store.insert_code(&digest("unspent"), &grant(51), LIFETIME).await.unwrap();
+    keep_code(store, &digest("unspent"), &grant(51)).await;
     let begin = end_of(store).await;
     assert!(store.remove_client(&client_id("c"), at(5)).await.unwrap());
     assert_eq!(store.client(&client_id("c"), at(5)).await.unwrap(), None);

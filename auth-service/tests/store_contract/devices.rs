@@ -9,7 +9,7 @@ use auth_service::store::{CodeLifetime, Polled, Redemption, Rotated, Store};
 use gateway_core::scope::ScopeSet;
 use gateway_core::time::UnixTime;
 
-use crate::fixtures::{T0, access, at, client_id, digest, grant, opening, rotation};
+use crate::fixtures::{T0, access, at, client_id, digest, grant, opening, rotation, sign_in};
 
 const LIFETIME: CodeLifetime = CodeLifetime { expires_at: T0.plus(600), forgotten_at: T0.plus(1200) };
 
@@ -25,8 +25,9 @@ fn granted(number: u8) -> CodeGrant {
     CodeGrant { handover: Handover::Device, ..grant(number) }
 }
 
-/// A device that waits; of the name come its device code and its user code.
+/// A device that waits, and a browser in which its user is signed in; of the name come its device code and its user code.
 async fn wait(store: &dyn Store, name: &str) {
+    sign_in(store, &granted(0).session, &access().subject, at(2000)).await;
     let user_code = digest(&format!("{name} user"));
     assert!(store.insert_device(&digest(name), &user_code, &request(), LIFETIME, T0).await.unwrap());
 }
@@ -131,5 +132,11 @@ pub(crate) async fn c_24_a_cut_ends_what_a_device_was_granted(store: &dyn Store)
     assert_eq!(store.code(&digest("d8"), T0).await.unwrap(), None);
     let redeemed = store.redeem_code(&digest("d8"), Some(&opening()), T0).await.unwrap();
     assert_eq!(redeemed, Redemption::Unknown);
+
+    wait(store, "d9").await;
+    store.cut_off(&Revocation::of_user(access().subject, T0), T0).await.unwrap();
+    assert!(!answer(store, "d9", Some(&granted(85)), T0).await, "whoever was cut off grants nothing");
+    assert_eq!(poll(store, "d9", T0).await, Polled::Pending);
+    assert!(answer(store, "d9", None, T0).await);
     store.purge(at(9000)).await.unwrap();
 }

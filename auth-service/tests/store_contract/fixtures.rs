@@ -3,12 +3,14 @@
 use auth_service::domain::client::{
     ApplicationType, Client, ClientAuthentication, ClientId, ClientProfile, SecretMethod,
 };
-use auth_service::domain::grant::{Access, CodeGrant, FamilyId, Handover};
+use auth_service::domain::grant::{Access, BrowserSignIn, CodeGrant, FamilyId, Handover};
 use auth_service::domain::pkce::CodeChallenge;
 use auth_service::domain::secret::Digest;
 use auth_service::domain::token::{IssuedToken, TokenId};
 use auth_service::domain::user::Subject;
-use auth_service::store::{CodeLifetime, FamilyOpening, Issue, Redemption, Rotation, Store};
+use auth_service::store::{
+    AuthorizationStore, CodeLifetime, FamilyOpening, Issue, Redemption, Rotation, SessionStore, Store,
+};
 use gateway_core::scope::ScopeSet;
 use gateway_core::time::UnixTime;
 
@@ -98,9 +100,32 @@ pub(crate) fn rotation(number: u8, presented: &str, successor: &str, now: UnixTi
     }
 }
 
+/// The browser in which something is granted, signed in until `expires_at`.
+pub(crate) async fn sign_in(
+    store: &(impl SessionStore + ?Sized),
+    session: &Digest,
+    subject: &Subject,
+    expires_at: UnixTime,
+) {
+    let credential = digest("hash");
+    let sign_in = BrowserSignIn { subject: subject.clone(), signed_in_at: T0, credential };
+    store.insert_session(session, &sign_in, expires_at).await.unwrap();
+}
+
+/// Keeps a code, from a browser that is signed in just for that.
+pub(crate) async fn keep_code(
+    store: &(impl AuthorizationStore + SessionStore + ?Sized),
+    code: &Digest,
+    grant: &CodeGrant,
+) {
+    sign_in(store, &grant.session, &grant.access.subject, at(1)).await;
+    assert!(store.insert_code(code, grant, None, LIFETIME, T0).await.unwrap());
+    store.remove_session(&grant.session).await.unwrap();
+}
+
 pub(crate) async fn open_family(store: &dyn Store, number: u8) {
     let code = digest(&format!("code {number}"));
-    store.insert_code(&code, &grant(number), LIFETIME).await.unwrap();
+    keep_code(store, &code, &grant(number)).await;
     let redeemed = store.redeem_code(&code, Some(&opening()), T0).await.unwrap();
     assert_eq!(redeemed, Redemption::First(grant(number)));
 }

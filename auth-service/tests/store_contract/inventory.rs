@@ -8,7 +8,7 @@ use auth_service::store::{Counts, Grant, Part, Rotated, Store};
 use gateway_core::time::UnixTime;
 
 use crate::fixtures::{
-    LIFETIME, T0, access, at, client, client_id, digest, family, grant, issued, open_family, rotation,
+    T0, access, at, client, client_id, digest, family, grant, issued, keep_code, open_family, rotation,
 };
 use crate::revocations::user_cut;
 
@@ -60,7 +60,7 @@ pub(crate) async fn what_is_there_is_counted(store: &dyn Store) {
     store.insert_client(&client("counted", Some(at(10)))).await.unwrap();
     store.insert_client(&client("counted", Some(at(20)))).await.unwrap();
     open_family(store, 80).await;
-    store.insert_code(&digest("code 81"), &grant(81), LIFETIME).await.unwrap();
+    keep_code(store, &digest("code 81"), &grant(81)).await;
     let sign_in =
         BrowserSignIn { subject: Subject::new("local", "z9"), signed_in_at: T0, credential: digest("hash") };
     for name in ["s1", "s2", "s3"] {

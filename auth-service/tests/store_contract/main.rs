@@ -32,7 +32,7 @@ use gateway_core::time::UnixTime;
 use service_kit::random::SystemRng;
 
 use crate::fixtures::{
-    LIFETIME, T0, access, at, client, client_id, digest, family, grant, open_family, opening, rotation,
+    T0, access, at, client, client_id, digest, family, grant, keep_code, open_family, opening, rotation,
 };
 use crate::revocations::{end_of, user_cut};
 
@@ -61,7 +61,7 @@ async fn a_grant_may_be_to_a_client_that_is_an_address(store: &dyn Store) {
     let id = client_id("https://app.example:8443/a/client.json?x=%2F,y");
     let mut grant = grant(40);
     grant.access.client = id.clone();
-    store.insert_code(&digest("code 40"), &grant, LIFETIME).await.unwrap();
+    keep_code(store, &digest("code 40"), &grant).await;
     let redeemed = store.redeem_code(&digest("code 40"), Some(&opening()), T0).await.unwrap();
     assert_eq!(redeemed, Redemption::First(grant.clone()));
     assert_eq!(store.family(family(40), T0).await.unwrap(), Some(grant.access));
@@ -98,7 +98,7 @@ async fn a_consent_page_is_taken_once(store: &Arc<dyn Store>) {
 }
 
 async fn c_02_a_code_is_redeemed_once_however_many_try(store: &Arc<dyn Store>) {
-    store.insert_code(&digest("k1"), &grant(1), LIFETIME).await.unwrap();
+    keep_code(store.as_ref(), &digest("k1"), &grant(1)).await;
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..50 {
         let store = Arc::clone(store);
@@ -112,7 +112,7 @@ async fn c_02_a_code_is_redeemed_once_however_many_try(store: &Arc<dyn Store>) {
 }
 
 async fn a_code_expires_and_a_spent_one_is_remembered_longer(store: &dyn Store) {
-    store.insert_code(&digest("k2"), &grant(2), LIFETIME).await.unwrap();
+    keep_code(store, &digest("k2"), &grant(2)).await;
     assert_eq!(store.code(&digest("k2"), at(59)).await.unwrap(), Some(grant(2)));
     assert_eq!(store.code(&digest("k2"), at(60)).await.unwrap(), None);
     assert_eq!(
@@ -237,6 +237,9 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     consents::c_24_d_12_d_13_a_consent_goes_with_its_user_and_its_client(store.as_ref()).await;
     consents::a_user_sees_what_clients_hold_and_nobody_elses(store.as_ref()).await;
     consents::c_24_what_a_user_takes_back_from_a_client_ends_at_once(store.as_ref()).await;
+    consents::j_03_somebody_with_thousands_of_records_is_looked_at_and_withdrawn_in_small_steps(&store).await;
+    consents::c_24_of_who_was_cut_off_a_moment_ago_nothing_begins(store.as_ref()).await;
+    consents::j_03_a_user_has_a_bounded_number_of_families_of_one_client(store.as_ref()).await;
     clients::d_11_a_client_is_replaced_as_a_whole_by_who_has_its_token(store.as_ref()).await;
     clients::d_13_with_a_client_everything_of_it_goes(store.as_ref()).await;
     clients::d_13_a_client_that_is_used_while_it_is_deleted_stays_deleted(&store).await;
@@ -263,6 +266,7 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     assertions::c_07_an_assertion_is_spent_once_however_many_try(&store).await;
     inventory::a_grant_of_one_token_is_listed_and_goes_with_its_client(store.as_ref()).await;
     backup::j_06_a_restored_store_holds_the_clients_and_no_token_of_before_is_good(store.as_ref()).await;
+    backup::j_06_c_07_a_restore_brings_nothing_back_to_life(store.as_ref()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -7,14 +7,14 @@ use auth_service::store::{Batch, Cursor, Issue, Redemption, Rotated, Rotation, S
 use gateway_core::time::UnixTime;
 
 use crate::fixtures::{
-    LIFETIME, T0, at, client_id, digest, family, grant, issued, open_family, opening, rotation,
+    T0, at, client_id, digest, family, grant, issued, keep_code, open_family, opening, rotation,
 };
 
 pub(crate) fn user_cut(now: UnixTime) -> Revocation {
     Revocation::of_user(Subject::new("local", "a1"), now)
 }
 
-fn client_cut(now: UnixTime) -> Revocation {
+pub(crate) fn client_cut(now: UnixTime) -> Revocation {
     Revocation::of_client(client_id("c"), now)
 }
 
@@ -110,10 +110,10 @@ pub(crate) async fn c_01_c_21_with_a_grant_the_access_tokens_that_came_from_it_d
     store.revoke_family(family(22), T0).await.unwrap();
     assert_eq!(after(store, begin, T0).await, killed(&[("first", T0)]));
     let without_family = Issue { family: None, ..opening() };
-    store.insert_code(&digest("k23"), &grant(23), LIFETIME).await.unwrap();
+    keep_code(store, &digest("k23"), &grant(23)).await;
     let begin = end_of(store).await;
     store.purge(at(9000)).await.unwrap();
-    store.insert_code(&digest("k23"), &grant(23), LIFETIME).await.unwrap();
+    keep_code(store, &digest("k23"), &grant(23)).await;
     store.redeem_code(&digest("k23"), Some(&without_family), T0).await.unwrap();
     store.redeem_code(&digest("k23"), None, at(5)).await.unwrap();
     assert_eq!(
@@ -134,7 +134,7 @@ pub(crate) async fn c_24_who_is_cut_off_has_nothing_left_to_go_on_with(store: &d
         open_family(store, number).await;
         open_family(store, number + 1).await;
         store.rotate_refresh(&rotation(number, "r1", "r2", at(1))).await.unwrap();
-        store.insert_code(&digest("unspent"), &grant(number + 2), LIFETIME).await.unwrap();
+        keep_code(store, &digest("unspent"), &grant(number + 2)).await;
         let begin = end_of(store).await;
         store.cut_off(&cut, T0).await.unwrap();
         let late = Revocation::of_token(issued(&format!("{number} r2"), at(1)));

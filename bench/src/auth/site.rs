@@ -25,6 +25,16 @@ struct Paths {
 const OURS: Paths = Paths { authorize: "/authorize", register: "/register", asks: true };
 const OIDC_PROVIDER: Paths = Paths { authorize: "/auth", register: "/reg", asks: false };
 
+/// As many grants as our users have of one client; more would end each other.
+const GRANTS: usize = 64;
+
+/// What a client got: a code, or a refresh token.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Got {
+    client: String,
+    secret: String,
+}
+
 /// What a round of requests came to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Work {
@@ -33,7 +43,7 @@ pub(super) struct Work {
     pub(super) each: f64,
 }
 
-/// A server with one client and one signed-in browser.
+/// A server with its first client and one signed-in browser.
 #[derive(Debug)]
 pub(super) struct Site {
     paths: Paths,
@@ -51,8 +61,12 @@ impl Site {
         let mut site = Self::new(OURS, host, (service.id(), service.address()), connections)?;
         let (username, password) = service.first_user();
         let fields = [("action", "sign-in"), ("username", username), ("password", password)];
-        let answer =
-            Client::connect(service.address())?.answer(&submit(&site.host, &site.asking(), "", &fields))?;
+        let answer = Client::connect(service.address())?.answer(&submit(
+            &site.host,
+            &site.asking(&site.client),
+            "",
+            &fields,
+        ))?;
         site.cookies.keep(&answer);
         Ok(site)
     }
@@ -63,7 +77,7 @@ impl Site {
         let host = format!("localhost:{}", address.port());
         let mut site = Self::new(OIDC_PROVIDER, host, (peer.id(), address), connections)?;
         let mut browser = Client::connect(address)?;
-        let mut target = site.asking();
+        let mut target = site.asking(&site.client);
         for _ in 0..3 {
             let answer = browser.answer(&get(&site.host, &target, &site.cookies.header()))?;
             let location = answer.header("location").ok_or("oidc-provider redirects nowhere")?;
@@ -85,40 +99,55 @@ impl Site {
         Ok(Self { paths, process, host, client, cookies: Cookies::default(), load })
     }
 
-    fn asking(&self) -> String {
-        format!("{}?{}", self.paths.authorize, authorization(&self.client))
+    fn asking(&self, client: &str) -> String {
+        format!("{}?{}", self.paths.authorize, authorization(client))
+    }
+
+    /// Whom `count` codes are for. We bound what one client has of a user, so ours are for many.
+    fn clients(&mut self, count: usize) -> Result<Vec<String>, Failure> {
+        if !self.paths.asks {
+            return Ok(vec![self.client.clone(); count]);
+        }
+        let registering = vec![registration(&self.host, self.paths.register); count.div_ceil(GRANTS)];
+        let (_, registered) = self.load.answers(&registering, 201)?;
+        let ids = registered.iter().map(|answer| member(answer, "client_id"));
+        let ids = ids.collect::<Result<Vec<_>, _>>()?;
+        Ok(ids.into_iter().flat_map(|id| std::iter::repeat_n(id, GRANTS)).take(count).collect())
     }
 
     /// `count` new codes, by the way that a browser goes.
-    pub(super) fn codes(&mut self, count: usize) -> Result<Vec<String>, Failure> {
-        let target = self.asking();
+    pub(super) fn codes(&mut self, count: usize) -> Result<Vec<Got>, Failure> {
+        let clients = self.clients(count)?;
         let cookie = self.cookies.header();
-        let asking = vec![get(&self.host, &target, &cookie); count];
+        let targets: Vec<_> = clients.iter().map(|client| self.asking(client)).collect();
+        let asking: Vec<_> = targets.iter().map(|target| get(&self.host, target, &cookie)).collect();
         if !self.paths.asks {
-            return self.load.answers(&asking, 303)?.1.iter().map(code).collect();
+            let (_, answers) = self.load.answers(&asking, 303)?;
+            return got(clients, answers.iter().map(code));
         }
         let (_, pages) = self.load.answers(&asking, 200)?;
-        let approving = pages.iter().map(|page| {
+        let approving = pages.iter().zip(&targets).map(|(page, target)| {
             let ticket = between(page.body(), "name=\"ticket\" value=\"", "\"").ok_or("no consent page")?;
             let fields = [("action", "approve"), ("ticket", ticket)];
-            Ok(submit(&self.host, &target, &cookie, &fields))
+            Ok(submit(&self.host, target, &cookie, &fields))
         });
         let approving = approving.collect::<Result<Vec<_>, Failure>>()?;
-        self.load.answers(&approving, 303)?.1.iter().map(code).collect()
+        let (_, answers) = self.load.answers(&approving, 303)?;
+        got(clients, answers.iter().map(code))
     }
 
     /// Exchanges each of `codes`; gives the refresh tokens.
-    pub(super) fn exchange(&mut self, codes: &[String]) -> Result<(Work, Vec<String>), Failure> {
-        let requests = codes.iter().map(|code| exchange(&self.host, "/token", &self.client, code));
+    pub(super) fn exchange(&mut self, codes: &[Got]) -> Result<(Work, Vec<Got>), Failure> {
+        let requests = codes.iter().map(|code| exchange(&self.host, "/token", &code.client, &code.secret));
         let (work, answers) = self.work(&requests.collect::<Vec<_>>(), 200)?;
-        Ok((work, refresh_tokens(&answers)?))
+        Ok((work, refresh_tokens(codes, &answers)?))
     }
 
     /// Trades each of `tokens`; gives their successors.
-    pub(super) fn refresh(&mut self, tokens: &[String]) -> Result<(Work, Vec<String>), Failure> {
-        let requests = tokens.iter().map(|token| refresh(&self.host, "/token", &self.client, token));
+    pub(super) fn refresh(&mut self, tokens: &[Got]) -> Result<(Work, Vec<Got>), Failure> {
+        let requests = tokens.iter().map(|token| refresh(&self.host, "/token", &token.client, &token.secret));
         let (work, answers) = self.work(&requests.collect::<Vec<_>>(), 200)?;
-        Ok((work, refresh_tokens(&answers)?))
+        Ok((work, refresh_tokens(tokens, &answers)?))
     }
 
     /// Registers `count` clients.
@@ -138,14 +167,22 @@ impl Site {
     /// One access token, as it was issued.
     pub(super) fn access_token(&mut self) -> Result<String, Failure> {
         let code = self.codes(1)?.pop().ok_or("no code")?;
-        let request = exchange(&self.host, "/token", &self.client, &code);
+        let request = exchange(&self.host, "/token", &code.client, &code.secret);
         let (_, answers) = self.load.answers(&[request], 200)?;
         member(answers.first().ok_or("no answer")?, "access_token")
     }
 }
 
-fn refresh_tokens(answers: &[Answer]) -> Result<Vec<String>, Failure> {
-    answers.iter().map(|answer| member(answer, "refresh_token")).collect()
+fn refresh_tokens(before: &[Got], answers: &[Answer]) -> Result<Vec<Got>, Failure> {
+    let clients = before.iter().map(|it| it.client.clone()).collect();
+    got(clients, answers.iter().map(|answer| member(answer, "refresh_token")))
+}
+
+fn got(
+    clients: Vec<String>,
+    secrets: impl Iterator<Item = Result<String, Failure>>,
+) -> Result<Vec<Got>, Failure> {
+    clients.into_iter().zip(secrets).map(|(client, secret)| Ok(Got { client, secret: secret? })).collect()
 }
 
 fn code(answer: &Answer) -> Result<String, Failure> {

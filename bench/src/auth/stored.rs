@@ -6,7 +6,7 @@ use crate::Failure;
 use crate::auth_service::Prepared;
 use crate::report::{figure, say};
 
-/// Access tokens; each with a refresh token, in a family of its own.
+/// Access tokens; each with a refresh token, in a family of its own, of the clients that it takes.
 const TOKENS: usize = 100_000;
 /// As many as are exchanged long before their codes expire.
 const AT_ONCE: usize = 10_000;

@@ -6,7 +6,8 @@ use gateway_core::time::UnixTime;
 use super::super::records::{Family, StoredCode};
 use super::super::{AuthorizationStore, CodeLifetime, Issue, Redemption, StoreError};
 use super::table::{self, Change, Kind, Stored};
-use super::{EmbeddedStore, refresh, revocations};
+use super::{EmbeddedStore, consents, refresh, revocations, sessions};
+use crate::domain::consent::ConsentKey;
 use crate::domain::grant::{CodeGrant, PendingConsent};
 use crate::domain::revocation::LEEWAY;
 use crate::domain::secret::Digest;
@@ -47,15 +48,22 @@ impl AuthorizationStore for EmbeddedStore {
         &self,
         code: &Digest,
         grant: &CodeGrant,
+        remembered: Option<&ConsentKey>,
         lifetime: CodeLifetime,
-    ) -> Result<(), StoreError> {
-        let (code, grant) = (*code, grant.clone());
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
+        let (code, grant, remembered) = (*code, grant.clone(), remembered.copied());
         self.write(move |change| {
+            let is_signed_in = sessions::is_there(change, &grant.session, &grant.access.subject, now)?;
+            if !is_signed_in || !consents::is_there(change, remembered, now)? {
+                return Ok(false);
+            }
             let expires_at = lifetime.expires_at;
             let grant = grant.clone();
             let value = StoredCode { grant, expires_at, spent: false, issued: Trail::default() };
             let stored = Stored { value: &value, expires_at: lifetime.forgotten_at };
-            table::write(change, Kind::Code, code.as_bytes(), &stored)
+            table::write(change, Kind::Code, code.as_bytes(), &stored)?;
+            Ok(true)
         })
         .await
     }
@@ -106,6 +114,7 @@ fn redeem(
     }
     if let Some(opening) = issue.and_then(|issue| issue.family) {
         let access = known.grant.access.clone();
+        refresh::make_room(change, &access, now)?;
         let current = Some(opening.first);
         let family = Family { access, current, opened_at: Some(now), retired: vec![], issued };
         let stored = Stored { value: &family, expires_at: opening.expires_at };

@@ -7,9 +7,11 @@ use redb::ReadTransaction;
 use super::super::records::{Family, StoredCode};
 use super::super::{ConsentStore, Grant, Holdings, StoreError, about};
 use super::table::{self, Change, Kind, Stored};
-use super::{EmbeddedStore, index, inventory, refresh, revocations};
+use super::{BITE, EmbeddedStore, index, inventory, revocations, sessions};
 use crate::domain::client::ClientId;
 use crate::domain::consent::{ConsentKey, RememberedConsent};
+use crate::domain::revocation::Revocation;
+use crate::domain::secret::Digest;
 use crate::domain::user::Subject;
 
 #[async_trait]
@@ -18,12 +20,18 @@ impl ConsentStore for EmbeddedStore {
         &self,
         key: &ConsentKey,
         consent: &RememberedConsent,
+        session: &Digest,
         expires_at: UnixTime,
-    ) -> Result<(), StoreError> {
-        let (key, consent) = (*key, consent.clone());
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
+        let (key, consent, session) = (*key, consent.clone(), *session);
         self.write(move |change| {
+            if !sessions::is_there(change, &session, &consent.access.subject, now)? {
+                return Ok(false);
+            }
             let stored = Stored { value: &consent, expires_at };
-            table::write(change, Kind::Remembered, key.digest().as_bytes(), &stored)
+            table::write(change, Kind::Remembered, key.digest().as_bytes(), &stored)?;
+            Ok(true)
         })
         .await
     }
@@ -57,9 +65,25 @@ impl ConsentStore for EmbeddedStore {
         client: &ClientId,
         now: UnixTime,
     ) -> Result<bool, StoreError> {
-        let (user, client) = (about::key_of_user(subject), client.clone());
-        self.write(move |change| withdraw(change, &user, &client, now)).await
+        let held = about::key_of_held(client, subject);
+        let mut has_any = false;
+        loop {
+            let held = held.clone();
+            let ended = self.write(move |change| withdraw(change, &held, now)).await?;
+            has_any |= ended > 0;
+            if ended < BITE {
+                return Ok(has_any);
+            }
+        }
     }
+}
+
+/// Whether the consent is remembered, if there has to be one.
+pub(super) fn is_there(change: &Change, key: Option<ConsentKey>, now: UnixTime) -> Result<bool, StoreError> {
+    let Some(key) = key else { return Ok(true) };
+    let stored =
+        table::read_to_change::<RememberedConsent>(change, Kind::Remembered, key.digest().as_bytes())?;
+    Ok(stored.and_then(|stored| stored.live(now)).is_some())
 }
 
 fn holdings(transaction: &ReadTransaction, user: &str, now: UnixTime) -> Result<Holdings, StoreError> {
@@ -88,32 +112,31 @@ fn grant(code: StoredCode, now: UnixTime) -> Option<Grant> {
     Some(Grant { family, access: code.grant.access, issued_at, used_at: issued_at, expires_at })
 }
 
-fn withdraw(change: &Change, user: &str, client: &ClientId, now: UnixTime) -> Result<bool, StoreError> {
-    let mut has_any = false;
-    for key in index::find(change, user, Kind::Family)? {
-        let stored = table::read_to_change::<Family>(change, Kind::Family, &key)?;
-        if stored.is_some_and(|stored| stored.value.access.client == *client) {
-            refresh::revoke(change, inventory::family_of(key)?, now)?;
-            has_any = true;
+/// Ends at most [`BITE`] records of what a client has of a user, what leads to more of them first; gives how many.
+fn withdraw(change: &Change, held: &str, now: UnixTime) -> Result<usize, StoreError> {
+    let mut ended: usize = 0;
+    for kind in [Kind::Remembered, Kind::Code, Kind::Family] {
+        let keys = index::find(change, held, kind)?;
+        for key in keys.iter().take(BITE.saturating_sub(ended)) {
+            revocations::append_all(change, &issued(change, kind, key, now)?, now)?;
+            table::remove(change, kind, key)?;
+            ended = ended.saturating_add(1);
         }
     }
-    for key in index::find(change, user, Kind::Code)? {
-        let stored = table::read_to_change::<StoredCode>(change, Kind::Code, &key)?;
-        let code = stored.map(|stored| stored.value).filter(|code| code.grant.access.client == *client);
-        let Some(code) = code else { continue };
-        let issued = code.issued.revocations(&code.grant.access.subject, now);
-        revocations::append_all(change, &issued, now)?;
-        table::remove(change, Kind::Code, &key)?;
-        has_any = true;
+    Ok(ended)
+}
+
+/// What revokes the access tokens that a record has led to.
+fn issued(change: &Change, kind: Kind, key: &[u8], now: UnixTime) -> Result<Vec<Revocation>, StoreError> {
+    if kind == Kind::Family {
+        let stored = table::read_to_change::<Family>(change, kind, key)?.map(|stored| stored.value);
+        return Ok(stored.map(|it| it.issued.revocations(&it.access.subject, now)).unwrap_or_default());
     }
-    for key in index::find(change, user, Kind::Remembered)? {
-        let stored = table::read_to_change::<RememberedConsent>(change, Kind::Remembered, &key)?;
-        if stored.is_some_and(|stored| stored.value.access.client == *client) {
-            table::remove(change, Kind::Remembered, &key)?;
-            has_any = true;
-        }
+    if kind == Kind::Code {
+        let stored = table::read_to_change::<StoredCode>(change, kind, key)?.map(|stored| stored.value);
+        return Ok(stored.map(|it| it.issued.revocations(&it.grant.access.subject, now)).unwrap_or_default());
     }
-    Ok(has_any)
+    Ok(vec![])
 }
 
 /// Forgets every consent to a client.

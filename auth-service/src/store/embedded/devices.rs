@@ -5,8 +5,8 @@ use gateway_core::time::UnixTime;
 
 use super::super::records::{StoredCode, StoredDevice, StoredUserCode};
 use super::super::{CodeLifetime, DeviceStore, Polled, StoreError};
-use super::EmbeddedStore;
 use super::table::{self, Change, Kind, Stored};
+use super::{EmbeddedStore, sessions};
 use crate::domain::client::ClientId;
 use crate::domain::device::{DeviceRequest, Pace};
 use crate::domain::grant::CodeGrant;
@@ -91,6 +91,11 @@ fn answer(
 ) -> Result<bool, StoreError> {
     let stored = table::read_to_change::<StoredUserCode>(change, Kind::UserCode, user_code.as_bytes())?;
     let Some(known) = stored.and_then(|stored| stored.live(now)) else { return Ok(false) };
+    if let Some(CodeGrant { session, access, .. }) = &grant
+        && !sessions::is_there(change, session, &access.subject, now)?
+    {
+        return Ok(false);
+    }
     table::remove(change, Kind::UserCode, user_code.as_bytes())?;
     let stored = table::read_to_change::<StoredDevice>(change, Kind::Device, known.device.as_bytes())?;
     let Some(Stored { value: waiting, expires_at: forgotten_at }) = stored else { return Ok(false) };

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use gateway_core::time::UnixTime;
 
 use super::super::records::Family;
-use super::super::{LiveRefresh, RefreshStore, Rotated, Rotation, StoreError};
+use super::super::{FamilyOpening, LiveRefresh, RefreshStore, Rotated, Rotation, StoreError, about};
 use super::table::{self, Change, Kind, Stored};
-use super::{EmbeddedStore, revocations};
+use super::{EmbeddedStore, index, inventory, revocations};
 use crate::domain::grant::{Access, FamilyId};
 use crate::domain::secret::Digest;
 use crate::domain::token::{IssuedToken, Trail};
@@ -69,6 +69,23 @@ pub(super) fn revoke(change: &Change, family: FamilyId, now: UnixTime) -> Result
     let Family { access, issued, .. } = stored.value;
     revocations::append_all(change, &issued.revocations(&access.subject, now), now)?;
     table::remove(change, Kind::Family, key)
+}
+
+/// Ends those of a user's families of one client that were not used for longest, so that there may be another.
+pub(super) fn make_room(change: &Change, access: &Access, now: UnixTime) -> Result<(), StoreError> {
+    let held = about::key_of_held(&access.client, &access.subject);
+    let keys = index::find(change, &held, Kind::Family)?;
+    let too_many = keys.len().saturating_add(1).saturating_sub(FamilyOpening::MOST);
+    if too_many == 0 {
+        return Ok(());
+    }
+    let mut families = vec![];
+    for key in keys {
+        let stored = table::read_to_change::<Family>(change, Kind::Family, &key)?;
+        families.push((stored.map(|stored| stored.expires_at), inventory::family_of(key)?));
+    }
+    families.sort_by_key(|(expires_at, _)| *expires_at);
+    families.iter().take(too_many).try_for_each(|(_, family)| revoke(change, *family, now))
 }
 
 fn rotate(change: &Change, rotation: &Rotation) -> Result<Rotated, StoreError> {

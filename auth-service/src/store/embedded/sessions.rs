@@ -5,9 +5,10 @@ use gateway_core::time::UnixTime;
 
 use super::super::{SessionStore, StoreError};
 use super::EmbeddedStore;
-use super::table::{self, Kind, Stored};
+use super::table::{self, Change, Kind, Stored};
 use crate::domain::grant::BrowserSignIn;
 use crate::domain::secret::Digest;
+use crate::domain::user::Subject;
 
 #[async_trait]
 impl SessionStore for EmbeddedStore {
@@ -36,4 +37,15 @@ impl SessionStore for EmbeddedStore {
         let secret = *secret;
         self.write(move |change| table::remove(change, Kind::Session, secret.as_bytes())).await
     }
+}
+
+/// Whether a browser session is there and is this user's.
+pub(super) fn is_there(
+    change: &Change,
+    secret: &Digest,
+    user: &Subject,
+    now: UnixTime,
+) -> Result<bool, StoreError> {
+    let stored = table::read_to_change::<BrowserSignIn>(change, Kind::Session, secret.as_bytes())?;
+    Ok(stored.and_then(|stored| stored.live(now)).is_some_and(|sign_in| sign_in.subject == *user))
 }

@@ -148,6 +148,22 @@ pub(super) fn is_empty(change: &Change, kind: Kind) -> Result<bool, StoreError> 
     change.inner.open_table(kind.table()).map_err(unavailable)?.is_empty().map_err(unavailable)
 }
 
+/// Shows `see` every record of one kind, with its key. One that cannot be read is left out.
+pub(super) fn each<T: Recorded>(
+    change: &Change,
+    kind: Kind,
+    mut see: impl FnMut(&[u8], Stored<T>),
+) -> Result<(), StoreError> {
+    let table = change.inner.open_table(kind.table()).map_err(unavailable)?;
+    for entry in table.iter().map_err(unavailable)? {
+        let (key, value) = entry.map_err(unavailable)?;
+        if let Ok(stored) = restore(value.value()) {
+            see(key.value(), stored);
+        }
+    }
+    Ok(())
+}
+
 /// Drops all records, with their tables.
 pub(super) fn drop_all(change: &Change) -> Result<(), StoreError> {
     change.is_dirty.set(true);

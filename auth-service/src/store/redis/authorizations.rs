@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use gateway_core::time::UnixTime;
 
 use super::super::{AuthorizationStore, CodeLifetime, Issue, Redemption, StoreError};
-use super::records::Owner;
+use super::records::{Owner, record};
 use super::reply::{corrupt, json, restore, seconds, time};
 use super::{RedisStore, keys};
+use crate::domain::consent::ConsentKey;
 use crate::domain::grant::{CodeGrant, PendingConsent};
 use crate::domain::secret::Digest;
 use crate::domain::token::IssuedToken;
@@ -39,8 +40,10 @@ impl AuthorizationStore for RedisStore {
         &self,
         code: &Digest,
         grant: &CodeGrant,
+        remembered: Option<&ConsentKey>,
         lifetime: CodeLifetime,
-    ) -> Result<(), StoreError> {
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
         let owner = Owner { user: grant.access.subject.as_str(), client: grant.access.client.as_str() };
         let more = [
             ("access", json(&grant.access)?),
@@ -48,7 +51,12 @@ impl AuthorizationStore for RedisStore {
             ("redeem_by", seconds(lifetime.expires_at)),
         ];
         let more = more.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect();
-        self.inner.insert_owned(&keys::code(code), grant, lifetime.forgotten_at, owner, more).await
+        let remembered = remembered.map(keys::remembered).unwrap_or_default();
+        let mut arguments = vec![seconds(now), keys::session(&grant.session), remembered];
+        arguments.extend(record(grant, lifetime.forgotten_at, owner, more)?);
+        let script = &self.inner.scripts.insert_granted;
+        let (word, _) = self.inner.verb(script, &keys::code(code), &arguments).await?;
+        Ok(word == "done")
     }
 
     async fn code(&self, code: &Digest, now: UnixTime) -> Result<Option<CodeGrant>, StoreError> {

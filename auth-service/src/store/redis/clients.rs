@@ -39,16 +39,20 @@ impl ClientStore for RedisStore {
         let arguments =
             [seconds(now), seconds(expiry(client.expires_at)), registration(client), json(client)?];
         let key = keys::client(&client.id);
-        let replaced = self.inner.verb(&self.inner.scripts.replace_client, &key, &arguments).await?;
-        Ok(replaced.0 == "replaced")
+        let replaced = self.inner.cut(&self.inner.scripts.replace_client, &key, &arguments).await?;
+        Ok(replaced == "replaced")
     }
 
     async fn remove_client(&self, id: &ClientId, now: UnixTime) -> Result<bool, StoreError> {
         let mut arguments = vec![seconds(now)];
         arguments.extend(parts(&Revocation::of_client(id.clone(), now))?);
-        let removed =
-            self.inner.cut(&self.inner.scripts.remove_client, &keys::client(id), &arguments).await?;
-        Ok(removed == "removed")
+        let (script, key) = (&self.inner.scripts.remove_client, keys::client(id));
+        let (mut word, _) = self.inner.verb(script, &key, &arguments).await?;
+        if word == "more" {
+            arguments.push("1".to_owned());
+            word = self.inner.cut(script, &key, &arguments).await?;
+        }
+        Ok(word == "removed")
     }
 }
 

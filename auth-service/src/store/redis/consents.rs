@@ -1,17 +1,23 @@
 //! What users have granted: remembered consents, what clients hold, and taking it back.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use gateway_core::time::UnixTime;
 
 use super::super::{ConsentStore, Grant, Holdings, StoreError};
 use super::inventory::{FAMILY_FIELDS, family_of, grant, rows};
-use super::records::Owner;
+use super::records::{Owner, record};
 use super::reply::{corrupt, restore, seconds, time};
-use super::{RedisStore, keys};
+use super::{Inner, RedisStore, keys};
 use crate::domain::client::ClientId;
 use crate::domain::consent::{ConsentKey, RememberedConsent};
 use crate::domain::grant::CodeGrant;
+use crate::domain::secret::Digest;
 use crate::domain::user::Subject;
+
+/// About how many records of a user are looked at in one step.
+const PART: usize = 250;
 
 #[async_trait]
 impl ConsentStore for RedisStore {
@@ -19,10 +25,16 @@ impl ConsentStore for RedisStore {
         &self,
         key: &ConsentKey,
         consent: &RememberedConsent,
+        session: &Digest,
         expires_at: UnixTime,
-    ) -> Result<(), StoreError> {
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
         let owner = Owner { user: consent.access.subject.as_str(), client: consent.access.client.as_str() };
-        self.inner.insert_owned(&keys::remembered(key), consent, expires_at, owner, vec![]).await
+        let mut arguments = vec![seconds(now), keys::session(session), String::new()];
+        arguments.extend(record(consent, expires_at, owner, vec![])?);
+        let script = &self.inner.scripts.insert_granted;
+        let (word, _) = self.inner.verb(script, &keys::remembered(key), &arguments).await?;
+        Ok(word == "done")
     }
 
     async fn remembered_consent(
@@ -39,11 +51,8 @@ impl ConsentStore for RedisStore {
     }
 
     async fn holdings(&self, subject: &Subject, now: UnixTime) -> Result<Holdings, StoreError> {
-        let fields = FAMILY_FIELDS.map(str::to_owned);
-        let held =
-            self.inner.link.run(&self.inner.scripts.holdings, &keys::of_user(subject), &fields).await?;
         let mut holdings = Holdings::default();
-        for (key, fields) in rows::<4>(held)? {
+        for (key, fields) in self.inner.held(subject).await? {
             if let Some(id) = key.strip_prefix(keys::FAMILY) {
                 holdings.grants.extend(grant(family_of(id)?, &fields, now)?);
             } else if key.starts_with(keys::CODE) {
@@ -64,10 +73,35 @@ impl ConsentStore for RedisStore {
         client: &ClientId,
         now: UnixTime,
     ) -> Result<bool, StoreError> {
-        let arguments = [seconds(now), client.to_string()];
+        let arguments = [seconds(now), subject.to_string(), client.to_string()];
         let script = &self.inner.scripts.withdraw;
-        let (word, _) = self.inner.verb(script, &keys::of_user(subject), &arguments).await?;
-        Ok(word == "withdrawn")
+        let mut has_any = false;
+        loop {
+            let (word, _) = self.inner.verb(script, &keys::of_user(subject), &arguments).await?;
+            has_any |= word != "nothing";
+            if word != "more" {
+                return Ok(has_any);
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// The records of a user, each once, with what [`grant`] reads of a family. It takes as many looks as it has parts: what comes or goes
+    /// meanwhile is among them or not.
+    async fn held(&self, subject: &Subject) -> Result<BTreeMap<String, [String; 4]>, StoreError> {
+        let (mut records, mut next) = (BTreeMap::new(), "0".to_owned());
+        loop {
+            let head = [next, PART.to_string()];
+            let arguments: Vec<_> = head.into_iter().chain(FAMILY_FIELDS.map(str::to_owned)).collect();
+            let part = self.link.run(&self.scripts.holdings, &keys::of_user(subject), &arguments).await?;
+            let mut part = part.into_iter();
+            next = part.next().ok_or_else(|| corrupt("a script's answer is too short"))?;
+            records.extend(rows(part.collect())?);
+            if next == "0" {
+                return Ok(records);
+            }
+        }
     }
 }
 

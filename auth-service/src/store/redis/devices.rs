@@ -54,6 +54,7 @@ impl DeviceStore for RedisStore {
             let access = &grant.access;
             arguments.extend([json(grant)?, json(access)?, grant.family.to_string()]);
             arguments.extend([access.subject.to_string(), access.client.to_string()]);
+            arguments.push(keys::session(&grant.session));
         }
         let script = &self.inner.scripts.answer_device;
         let (word, _) = self.inner.verb(script, &keys::user_code(user_code), &arguments).await?;

@@ -48,7 +48,7 @@ pub(super) fn consent(ticket: &Digest) -> String {
     format!("{{oauth}}:consent:{}", ticket.to_text())
 }
 
-/// A client assertion that was shown.
+/// A client assertion that was shown. The prelude of the scripts knows this name too.
 pub(super) fn assertion(id: &Digest) -> String {
     format!("{{oauth}}:assertion:{}", id.to_text())
 }

@@ -34,9 +34,7 @@ impl Inner {
         owner: Owner<'_>,
         more: Vec<String>,
     ) -> Result<(), StoreError> {
-        let head = [seconds(expires_at), owner.user.to_owned(), owner.client.to_owned()];
-        let record = ["record".to_owned(), json(value)?];
-        let arguments: Vec<_> = head.into_iter().chain(record).chain(more).collect();
+        let arguments = record(value, expires_at, owner, more)?;
         self.verb(&self.scripts.insert, key, &arguments).await.map(drop)
     }
 
@@ -51,4 +49,16 @@ impl Inner {
         let expires_at = time(expires_at)?;
         if now < expires_at { Ok(Some((restore(record)?, expires_at))) } else { Ok(None) }
     }
+}
+
+/// A record as scripts take it: expiry, whose it is, then fields and their values.
+pub(super) fn record<T: Recorded>(
+    value: &T,
+    expires_at: UnixTime,
+    owner: Owner<'_>,
+    more: Vec<String>,
+) -> Result<Vec<String>, StoreError> {
+    let head = [seconds(expires_at), owner.user.to_owned(), owner.client.to_owned()];
+    let record = ["record".to_owned(), json(value)?];
+    Ok(head.into_iter().chain(record).chain(more).collect())
 }

@@ -2,7 +2,7 @@
 
 use fred::types::scripts::Script;
 
-use super::super::Rotation;
+use super::super::{FamilyOpening, Rotation};
 use crate::domain::device::{FIRST_INTERVAL, SLOW_DOWN};
 use crate::domain::revocation::{LEEWAY, LONGEST_ACCESS_TOKEN};
 use crate::domain::token::Trail;
@@ -17,6 +17,7 @@ const CUT: u64 = 1000;
 #[derive(Debug)]
 pub(super) struct Scripts {
     pub(super) insert: Script,
+    pub(super) insert_granted: Script,
     pub(super) extend: Script,
     pub(super) replace_client: Script,
     pub(super) remove_client: Script,
@@ -47,6 +48,7 @@ impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             insert: script(include_str!("lua/insert.lua")),
+            insert_granted: script(include_str!("lua/insert_granted.lua")),
             extend: script(include_str!("lua/extend.lua")),
             replace_client: script(include_str!("lua/replace_client.lua")),
             remove_client: script(include_str!("lua/remove_client.lua")),
@@ -81,6 +83,7 @@ fn script(body: &str) -> Script {
         ("MARGIN", MARGIN),
         ("CUT", CUT),
         ("MAX_TOKENS", Trail::MAX as u64),
+        ("MAX_FAMILIES", FamilyOpening::MOST as u64),
         ("MAX_RETIRED", Rotation::MAX_RETIRED as u64),
         ("FIRST_INTERVAL", FIRST_INTERVAL),
         ("SLOW_DOWN", SLOW_DOWN),

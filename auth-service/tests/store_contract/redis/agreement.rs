@@ -27,7 +27,7 @@ use crate::fixtures::{
 #[derive(Debug, Clone)]
 enum Ask {
     Wait(u64),
-    InsertCode(u8),
+    InsertCode(u8, bool),
     Redeem(u8, Option<bool>),
     Rotate(u8, u8, u64),
     Hoard(u8),
@@ -58,7 +58,7 @@ fn ask() -> impl Strategy<Value = Ask> {
     prop_oneof![
         // Around the bounds of the grace, of codes, and of access tokens with their leeway.
         4 => select(&[1, 4, 8, 59, 60, 61, 840, 899, 959, 960][..]).prop_map(Ask::Wait),
-        2 => (0_u8..2).prop_map(Ask::InsertCode),
+        2 => (0_u8..2, prop::bool::weighted(0.2)).prop_map(|(code, rests)| Ask::InsertCode(code, rests)),
         4 => (0_u8..2, proptest::option::of(any::<bool>())).prop_map(|(code, issue)| Ask::Redeem(code, issue)),
         8 => (0_u8..2, 1_u8..5, select(&[0, 60][..]))
             .prop_map(|(family, token, grace)| Ask::Rotate(family, token, grace)),
@@ -67,7 +67,7 @@ fn ask() -> impl Strategy<Value = Ask> {
         1 => (0_u8..3).prop_map(Ask::RevokeToken),
         1 => Just(Ask::CutUser),
         1 => Just(Ask::CutClient),
-        1 => (0_u8..2).prop_map(Ask::SignIn),
+        2 => (0_u8..2).prop_map(Ask::SignIn),
         1 => Just(Ask::Register),
         1 => Just(Ask::Extend),
         1 => any::<bool>().prop_map(Ask::Replace),
@@ -89,12 +89,14 @@ fn device(ask: impl Strategy<Value = DeviceAsk>) -> impl Strategy<Value = Ask> {
 async fn answer(store: &dyn Store, ask: &Ask, now: UnixTime) -> String {
     match ask {
         Ask::Wait(_) => String::new(),
-        Ask::InsertCode(code) => {
+        Ask::InsertCode(code, rests_on_consent) => {
             let lifetime = CodeLifetime {
                 expires_at: now.plus(60),
                 forgotten_at: now.plus(LIFETIME.forgotten_at.since(T0)),
             };
-            shown(store.insert_code(&digest(&code.to_string()), &grant(*code), lifetime).await)
+            let (grant, consent) = (in_browser(grant(*code)), key("c", &access().subject));
+            let remembered = rests_on_consent.then_some(&consent);
+            shown(store.insert_code(&digest(&code.to_string()), &grant, remembered, lifetime, now).await)
         }
         Ask::Redeem(code, issue) => {
             let issue = issue.map(|has_family| Issue {
@@ -141,10 +143,15 @@ async fn answer(store: &dyn Store, ask: &Ask, now: UnixTime) -> String {
     }
 }
 
+/// A grant of the user in the browser where they are signed in, if they are.
+fn in_browser(grant: CodeGrant) -> CodeGrant {
+    CodeGrant { session: digest("1"), ..grant }
+}
+
 async fn remember(store: &dyn Store, is_wanted: bool, now: UnixTime) -> String {
     let (key, consent) = (key("c", &access().subject), consent("c", &access().subject));
     if is_wanted {
-        shown(store.remember_consent(&key, &consent, now.plus(100)).await)
+        shown(store.remember_consent(&key, &consent, &digest("1"), now.plus(100), now).await)
     } else {
         shown(store.forget_consent(&key).await)
     }
@@ -161,7 +168,7 @@ async fn device_answer(store: &dyn Store, number: u8, ask: &DeviceAsk, now: Unix
             shown(store.insert_device(&device, &user_code, &request, lifetime, now).await)
         }
         DeviceAsk::Answer(is_yes) => {
-            let yes = CodeGrant { handover: Handover::Device, ..grant(number) };
+            let yes = CodeGrant { handover: Handover::Device, ..in_browser(grant(number)) };
             shown(store.answer_device(&user_code, is_yes.then_some(&yes), now).await)
         }
         DeviceAsk::Poll(is_its) => {
@@ -234,7 +241,7 @@ fn redis_and_the_embedded_store_answer_the_same() {
         let home = tempfile::tempdir().unwrap();
         let embedded = EmbeddedStore::open(&home.path().join("auth.redb"), &SystemRng).unwrap();
         server.ask(&["FLUSHALL"]);
-        let opened = [Ask::InsertCode(0), Ask::Redeem(0, Some(true))];
+        let opened = [Ask::SignIn(1), Ask::InsertCode(0, false), Ask::Redeem(0, Some(true))];
         runtime.block_on(agree(&redis, &embedded, &[&opened[..], &asks].concat()));
         Ok(())
     });

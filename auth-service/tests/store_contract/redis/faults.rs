@@ -14,7 +14,10 @@ use std::sync::Arc;
 use super::open;
 use super::replicas::until_it_kills;
 use super::server::Server;
-use crate::fixtures::{LIFETIME, T0, at, digest, grant, issued, open_family, opening, rotation};
+use crate::fixtures::{
+    LIFETIME, T0, access, at, client_id, digest, grant, issued, keep_code, open_family, opening, rotation,
+    sign_in,
+};
 use crate::revocations::{end_of, user_cut};
 
 /// Longest wait for a verb, whatever Redis does: a second, and what a busy machine adds.
@@ -48,7 +51,7 @@ pub(crate) async fn recovers(store: &dyn Store) {
 async fn j_01_j_02_without_redis_verbs_fail_fast_and_with_it_they_work_again() {
     let mut server = Server::start();
     let store = open(&server.address()).await;
-    store.insert_code(&digest("k"), &grant(1), LIFETIME).await.unwrap();
+    keep_code(&store, &digest("k"), &grant(1)).await;
     let before = end_of(&store).await;
     server.kill();
     fails_fast(&store).await;
@@ -152,18 +155,19 @@ async fn j_05_a_redis_that_will_not_tell_is_believed_and_its_password_is_not_tol
 async fn j_03_a_redis_that_is_full_refuses_and_breaks_nothing() {
     let server = Server::start();
     let store = open(&server.address()).await;
-    store.insert_code(&digest("k"), &grant(1), LIFETIME).await.unwrap();
+    keep_code(&store, &digest("k"), &grant(1)).await;
+    sign_in(&store, &grant(2).session, &access().subject, at(99)).await;
     server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
     let full = store.redeem_code(&digest("k"), Some(&opening()), T0).await;
     assert_eq!(full.unwrap_err().kind(), StoreErrorKind::Unavailable);
     // Strangers fill nothing any more, and what has to die still dies.
-    let stranger = store.insert_code(&digest("other"), &grant(2), LIFETIME).await;
+    let stranger = store.insert_code(&digest("other"), &grant(2), None, LIFETIME, T0).await;
     assert_eq!(stranger.unwrap_err().kind(), StoreErrorKind::Unavailable);
     store.cut_off(&user_cut(T0), T0).await.unwrap();
     server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     let redeemed = store.redeem_code(&digest("k"), Some(&opening()), T0).await.unwrap();
     assert_eq!(redeemed, Redemption::Unknown, "it was cut off");
-    store.insert_code(&digest("k2"), &grant(2), LIFETIME).await.unwrap();
+    keep_code(&store, &digest("k2"), &grant(2)).await;
     server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
     assert!(store.redeem_code(&digest("k2"), Some(&opening()), T0).await.is_err());
     server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
@@ -175,14 +179,17 @@ async fn j_03_a_redis_that_is_full_refuses_and_breaks_nothing() {
 async fn j_01_connections_that_are_cut_under_load_are_made_again_and_no_code_is_half_spent() {
     let server = Server::start();
     let store = Arc::new(open(&server.address()).await);
+    sign_in(store.as_ref(), &grant(0).session, &access().subject, at(99)).await;
     let mut tasks = tokio::task::JoinSet::new();
     for worker in 0..4_u8 {
         let store = Arc::clone(&store);
         tasks.spawn(async move {
             for number in 0..40_u8 {
                 let code = digest(&format!("{worker} {number}"));
-                let grant = grant(worker * 40 + number);
-                while store.insert_code(&code, &grant, LIFETIME).await.is_err() {}
+                let mut grant = grant(worker * 40 + number);
+                // Not so many of one client that they end each other.
+                grant.access.client = client_id(&format!("c{worker}"));
+                while store.insert_code(&code, &grant, None, LIFETIME, T0).await.is_err() {}
                 match store.redeem_code(&code, Some(&opening()), T0).await {
                     Ok(redeemed) => assert_eq!(redeemed, Redemption::First(grant.clone())),
                     Err(error) => {

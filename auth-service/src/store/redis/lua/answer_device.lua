@@ -1,6 +1,7 @@
--- KEYS: the user code. ARGV: now, then what is granted, as a code keeps it: record, access, family, user, client (or nothing:
--- the answer is no).
+-- KEYS: the user code. ARGV: now, then what is granted, as a code keeps it: record, access, family, user, client, and the browser session in
+-- which it is granted (or nothing: the answer is no).
 if not is_live(KEYS[1], ARGV[1]) then return answer('unknown') end
+if ARGV[2] and not is_signed_in(ARGV[7], ARGV[5], ARGV[1]) then return answer('unknown') end
 local device = redis.call('HGET', KEYS[1], 'device')
 forget(KEYS[1])
 local ends = redis.call('HMGET', device, 'expires_at', 'answer_by')

@@ -1,7 +1,9 @@
--- KEYS: the records of a user. ARGV: fields. Gives each key and its fields; one that is not there is empty.
-local parts = {}
-for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  parts[#parts + 1] = key
-  for _, value in ipairs(redis.call('HMGET', key, unpack(ARGV))) do parts[#parts + 1] = value or '' end
+-- KEYS: the records of a user. ARGV: where to go on, about how many at a time, fields. Gives where to go on after that ('0': nowhere), then each
+-- key and its fields, some of them perhaps twice; one that is not there is empty.
+local seen = redis.call('ZSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
+local parts = { seen[1] }
+for i = 1, #seen[2], 2 do
+  parts[#parts + 1] = seen[2][i]
+  for _, value in ipairs(redis.call('HMGET', seen[2][i], unpack(ARGV, 3))) do parts[#parts + 1] = value or '' end
 end
 return parts

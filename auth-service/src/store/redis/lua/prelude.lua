@@ -1,4 +1,4 @@
--- What the scripts share. Constants that Rust knows stand in front of it: LEEWAY, MAX_TOKENS, MAX_RETIRED,
+-- What the scripts share. Constants that Rust knows stand in front of it: LEEWAY, MAX_TOKENS, MAX_RETIRED, MAX_FAMILIES,
 -- LONGEST_ACCESS_TOKEN, MARGIN, CUT, FIRST_INTERVAL, SLOW_DOWN. Names without KEYS are of records that only an index knows; they share the hash tag.
 
 local ROOT = '{oauth}:'
@@ -10,6 +10,7 @@ local REVOKED = ROOT .. 'revoked'
 local SEQUENCE = ROOT .. 'sequence'
 local ENTRY = REVOCATIONS .. '#'
 local REMEMBERED = ROOT .. 'remembered:'
+local ASSERTION = ROOT .. 'assertion:'
 
 -- What revokes must be possible when the memory is full: Redis looks at it before the first write, and this one takes none.
 local function free_to_write() redis.call('DEL', ROOT .. 'nothing') end
@@ -17,6 +18,22 @@ local function free_to_write() redis.call('DEL', ROOT .. 'nothing') end
 local function family_key(id) return ROOT .. 'family:' .. id end
 local function user_index(user) return ROOT .. 'user_tokens:' .. user end
 local function client_index(client) return ROOT .. 'client_tokens:' .. client end
+local function remembered_index(client) return ROOT .. 'client_remembered:' .. client end
+
+-- The records of one kind that a client has of a user. There is no space in the name of a client.
+local function held_index(kind, client, user) return ROOT .. 'held:' .. kind .. ':' .. client .. ' ' .. user end
+
+-- What lists a record by whose it is.
+local function indexes(key, user, client)
+  local all = {}
+  if user ~= '' then all[#all + 1] = user_index(user) end
+  if client ~= '' then all[#all + 1] = client_index(client) end
+  if user ~= '' and client ~= '' then
+    all[#all + 1] = held_index(string.match(key, '^{oauth}:(%a+):'), client, user)
+  end
+  if string.sub(key, 1, #REMEMBERED) == REMEMBERED then all[#all + 1] = remembered_index(client) end
+  return all
+end
 
 local function since(later, earlier) return math.max(later - earlier, 0) end
 
@@ -44,11 +61,23 @@ local function keep(key, expires_at, user, client)
   redis.call('ZADD', EXPIRY, expires_at, key)
   redis.call('ZADD', NAMES, 0, key)
   redis.call('EXPIRE', key, seconds)
-  if user ~= '' then
-    list(user_index(user), key, expires_at, seconds)
-    redis.call('SADD', USERS, user)
-  end
-  if client ~= '' then list(client_index(client), key, expires_at, seconds) end
+  for _, index in ipairs(indexes(key, user, client)) do list(index, key, expires_at, seconds) end
+  if user ~= '' then redis.call('SADD', USERS, user) end
+end
+
+-- Writes a record, replacing what was there, with fields and their values.
+local function put(key, expires_at, user, client, ...)
+  -- Redis looks at its memory before the first write only: that must be one that takes memory, or strangers could fill it.
+  if redis.call('EXISTS', key) == 1 then redis.call('DEL', key) end
+  redis.call('HSET', key, 'expires_at', expires_at, ...)
+  if user ~= '' then redis.call('HSET', key, 'user', user) end
+  if client ~= '' then redis.call('HSET', key, 'client', client) end
+  keep(key, expires_at, user, client)
+end
+
+-- Whether a browser session is there, has not expired and is this user's.
+local function is_signed_in(session, user, now)
+  return is_live(session, now) and redis.call('HGET', session, 'user') == user
 end
 
 -- Removes a record and what lists it.
@@ -57,12 +86,9 @@ local function forget(key)
   redis.call('DEL', key)
   redis.call('ZREM', EXPIRY, key)
   redis.call('ZREM', NAMES, key)
-  if names[2] then redis.call('ZREM', client_index(names[2]), key) end
-  if names[1] then
-    local index = user_index(names[1])
-    redis.call('ZREM', index, key)
-    if redis.call('EXISTS', index) == 0 then redis.call('SREM', USERS, names[1]) end
-  end
+  local user, client = names[1] or '', names[2] or ''
+  for _, index in ipairs(indexes(key, user, client)) do redis.call('ZREM', index, key) end
+  if user ~= '' and redis.call('EXISTS', user_index(user)) == 0 then redis.call('SREM', USERS, user) end
 end
 
 -- Access tokens, oldest first, as 'jti,iat,exp jti,iat,exp'.
@@ -160,6 +186,15 @@ local function end_record(key, now)
   forget(key)
 end
 
+-- `Trail::overtaken`: the access tokens that a record led to after `issued_before`.
+local function overtaken_of(key, issued_before)
+  local late = {}
+  for _, token in ipairs(tokens_of(redis.call('HGET', key, 'issued'))) do
+    if token.issued_at > issued_before then late[#late + 1] = token end
+  end
+  return late
+end
+
 -- Revokes, and ends what could lead to another token of the user or client. Tokens that were issued while the revocation
 -- was on its way are named (`Trail::overtaken`). Gives whether that is all: nobody is kept waiting for more than CUT records, and whoever
 -- asks goes on.
@@ -170,9 +205,7 @@ local function cut_off(now, name, target, issued_before, expires_at)
   if not index then return true end
   if kind == 'u:' then forget(ROOT .. 'person:' .. who) end
   for _, key in ipairs(redis.call('ZRANGE', index, 0, CUT - 1)) do
-    for _, token in ipairs(tokens_of(redis.call('HGET', key, 'issued'))) do
-      if token.issued_at > tonumber(issued_before) then append_token(token, now) end
-    end
+    for _, token in ipairs(overtaken_of(key, tonumber(issued_before))) do append_token(token, now) end
     forget(key)
     -- Of a record that the server removed, nobody says whose it was.
     redis.call('ZREM', index, key)

@@ -16,6 +16,12 @@ if now >= tonumber(code.redeem_by) then return answer('unknown') end
 redis.call('HSET', KEYS[1], 'spent', '1')
 local issued = ARGV[2] and table.concat({ ARGV[2], ARGV[3], ARGV[4] }, ',')
 if ARGV[5] then
+  -- Of a user's families of one client, those that were not used for longest make room.
+  local held = held_index('family', code.client, code.user)
+  for _, key in ipairs(redis.call('ZRANGE', held, 0, -MAX_FAMILIES)) do
+    end_record(key, now)
+    redis.call('ZREM', held, key)
+  end
   local family = family_key(code.family)
   redis.call('DEL', family)
   redis.call('HSET', family, 'record', code.access, 'user', code.user, 'client', code.client,

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use gateway_core::jwt::Algorithm;
 use gateway_core::resource::ServerName;
 use gateway_core::servers;
-use service_kit::public_url::PublicUrl;
+use service_kit::layout::Layout;
 use service_kit::settings::{Mistakes, Reader, Strings};
 use service_kit::telemetry::LogSettings;
 
 use crate::documents::DocumentRules;
-use crate::domain::catalogue::{Catalogue, NoServer};
+use crate::domain::catalogue::{Catalogue, CatalogueError};
 use crate::domain::resource_servers::ResourceServers;
 use crate::flow::Lifetimes;
 use crate::identity::upstream::settings::{self, ProviderSettings};
@@ -31,9 +31,9 @@ pub enum ConfigError {
     /// What has to be changed, line by line.
     #[error("{0}")]
     Mistakes(#[from] Mistakes),
-    /// `MCP_CONFIG` names no server. Reading it says so already; this is the type system's last resort.
+    /// There is nothing to authorize. Reading `MCP_CONFIG` says so already; this is the type system's last resort.
     #[error("MCP_CONFIG: {0}")]
-    NoServer(#[from] NoServer),
+    Catalogue(#[from] CatalogueError),
 }
 
 /// Where things are kept; all that `init` and `users` need.
@@ -52,7 +52,7 @@ pub struct Places {
 pub struct Config {
     /// Where things are kept.
     pub places: Places,
-    /// `PUBLIC_URL` (`http://localhost:8080`), the issuer, with the servers named in `MCP_CONFIG` (`./mcp.json`) and the
+    /// `PUBLIC_URL` (`http://localhost:8080`) or `BASE_DOMAIN`, which say the issuer, with the servers named in `MCP_CONFIG` (`./mcp.json`) and the
     /// clients that stand for them, `INTROSPECTION_CLIENTS`.
     pub catalogue: Catalogue,
     /// `AUTH_BIND` (`127.0.0.1:8000`): what clients and browsers reach through the edge.
@@ -118,17 +118,17 @@ impl Config {
         let mut reader = Reader::new(strings);
         let places = Places::from(&mut reader);
         let logs = LogSettings::read(&mut reader);
-        let issuer = reader.explained("PUBLIC_URL", PublicUrl::default());
+        let layout = Layout::read(&mut reader);
         let mcp_config: PathBuf =
             reader.or("MCP_CONFIG", PathBuf::from("./mcp.json"), "a file such as ./mcp.json");
-        let servers = reader.keep("MCP_CONFIG", server_names(&mcp_config)).unwrap_or_default();
-        let providers = settings::read(&mut reader, &issuer);
+        let servers = reader.keep("MCP_CONFIG", server_names(&mcp_config));
+        let providers = settings::read(&mut reader, layout.issuer());
         match Accounts::read(&places.users_file) {
             Ok(accounts) => default_roles(&mut reader, &providers, &accounts),
             Err(UsersFileError::Missing(_)) => default_roles(&mut reader, &providers, &Accounts::default()),
             Err(error) => reader.mistake("USERS_FILE", error.to_string()),
         }
-        let resource_servers = resource_servers(&mut reader, &servers);
+        let resource_servers = resource_servers(&mut reader, servers.as_deref().unwrap_or_default());
         let bind = address(&mut reader, "AUTH_BIND", 8000);
         let internal_bind = address(&mut reader, "AUTH_INTERNAL_BIND", 8001);
         if bind == internal_bind && bind.port() != 0 {
@@ -141,8 +141,10 @@ impl Config {
         let client_credentials = reader.or("CLIENT_CREDENTIALS", false, "true or false");
         let roots = roots(&mut reader);
         let redis = redis(&mut reader);
+        let catalogue =
+            servers.and_then(|servers| reader.keep("MCP_CONFIG", Catalogue::new(layout, servers)));
         reader.finish()?;
-        let catalogue = Catalogue::new(issuer, servers)?.with_resource_servers(resource_servers);
+        let catalogue = catalogue.ok_or(CatalogueError::NoServer)?.with_resource_servers(resource_servers);
         Ok((
             Self {
                 places,

@@ -10,6 +10,7 @@ mod cookie;
 mod device;
 mod error;
 mod form;
+mod host;
 mod internal;
 mod introspect;
 mod inventory;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{HeaderName, Method, header};
 use axum::routing::{any, get, post};
+use service_kit::layout::Layout;
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::flow::Deps;
@@ -57,8 +59,6 @@ pub fn public(deps: &Arc<Deps>) -> Router {
         .expose_headers([header::WWW_AUTHENTICATE]);
     let at = |door| axum::middleware::from_fn_with_state((Arc::clone(deps), door), limits::at);
     let for_clients = Router::new()
-        .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server))
-        .route("/.well-known/oauth-protected-resource/{server}/mcp", get(metadata::protected_resource))
         .route("/jwks.json", get(metadata::jwks))
         .route("/register", post(register::post).layer(at(Door::Register)))
         .route(
@@ -91,12 +91,29 @@ pub fn public(deps: &Arc<Deps>) -> Router {
         .route("/introspect", post(introspect::post).layer(at(Door::Token)))
         // Proxies ask with the method of the request that they ask about, whatever that is.
         .route("/verify", any(verify::any));
+    let at_the_issuer = for_clients.layer(cors.clone()).merge(for_people);
+    let at_the_issuer = at_the_issuer
+        .route_layer(axum::middleware::from_fn_with_state(Arc::clone(deps), host::none_of_a_server));
+    let everywhere = discovery(deps.catalogue.layout()).layer(cors);
     middleware::around(
-        for_clients.layer(cors).merge(for_people).merge(for_servers).fallback(error::not_found),
+        everywhere.merge(at_the_issuer).merge(for_servers).fallback(error::not_found),
         deps,
         TIMEOUT,
     )
     .with_state(Arc::clone(deps))
+}
+
+/// What clients find at every host, so that those that look beside their MCP server find it too.
+fn discovery(layout: &Layout) -> Router<Arc<Deps>> {
+    let router =
+        Router::new().route("/.well-known/oauth-authorization-server", get(metadata::authorization_server));
+    match layout {
+        Layout::Paths(_) => router
+            .route("/.well-known/oauth-protected-resource/{server}/mcp", get(metadata::protected_resource)),
+        Layout::Hosts(_) => router
+            .route("/.well-known/oauth-protected-resource", get(metadata::protected_resource_of_host))
+            .route("/.well-known/oauth-protected-resource/mcp", get(metadata::protected_resource_of_host)),
+    }
 }
 
 /// What only the operator's own machines may reach.

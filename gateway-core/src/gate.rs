@@ -139,7 +139,7 @@ impl Gate {
             Caller::Program => None,
             Caller::Page(origin) => Some(origin),
         };
-        let resource = match self.policy.access(request.path) {
+        let resource = match self.policy.access(request.authority, request.path) {
             Access::Nothing => return (Decision::Reply(Reply::nothing_here()), None),
             Access::Public => None,
             Access::Protected(resource) => Some(Rc::clone(resource)),
@@ -215,9 +215,9 @@ impl Gate {
         self.judge.vitals(now)
     }
 
-    /// Why `token` would be refused at `path` now; `None` when it would pass, or cannot be decided.
-    pub fn refusal(&mut self, now: UnixTime, token: &str, path: &[u8]) -> Option<JwtError> {
-        let Access::Protected(resource) = self.policy.access(path) else { return None };
+    /// Why `token` would be refused by the resource `uri` now; `None` when it would pass, or cannot be decided.
+    pub fn refusal(&mut self, now: UnixTime, token: &str, uri: &str) -> Option<JwtError> {
+        let resource = self.policy.resource(uri)?;
         match self.judge.verify(&self.policy.issuers, now, token, resource) {
             Err(Undecided::Refused(error)) => Some(error),
             Err(Undecided::KeyUnknown(_)) => Some(JwtError::UnknownKey),

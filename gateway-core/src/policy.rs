@@ -31,6 +31,8 @@ pub struct Policy {
     /// The key that proves to upstreams that a request came through here.
     pub edge_key: Option<EdgeKey>,
     resources: Vec<Rc<Resource>>,
+    /// Whether the host of a request has a say: resources are on several.
+    has_hosts: bool,
     public_paths: Vec<PublicPath>,
 }
 
@@ -154,10 +156,10 @@ impl Policy {
         raw::parse(configuration)
     }
 
-    /// The server behind `path`, for an operator's statistics; `none` where there is none.
+    /// The server that a request is for, for an operator's statistics; `none` where there is none.
     #[must_use]
-    pub fn server_at(&self, path: &[u8]) -> &str {
-        match self.access(path) {
+    pub fn server_at(&self, authority: &[u8], path: &[u8]) -> &str {
+        match self.access(authority, path) {
             Access::Protected(resource) => match &resource.scope {
                 Scope::Server(server) | Scope::Tool(server, _) => server.as_str(),
                 Scope::All => "all",
@@ -167,13 +169,22 @@ impl Policy {
         }
     }
 
-    /// What `path` means. Compared byte for byte after Envoy's normalisation; one trailing slash is tolerated on a
-    /// protected path, because clients differ in it.
+    /// The resource with this URI.
     #[must_use]
-    pub fn access(&self, path: &[u8]) -> Access<'_> {
+    pub fn resource(&self, uri: &str) -> Option<&Rc<Resource>> {
+        self.resources.iter().find(|resource| resource.uri.as_str() == uri)
+    }
+
+    /// What a request for `path` at `authority` is for. The path is compared byte for byte after Envoy's normalisation; one
+    /// trailing slash is tolerated on a protected path, because clients differ in it. Where all resources are on one host,
+    /// it may be known by any name ([`Self::origins`] says by which); where they are on several, the name tells them apart.
+    #[must_use]
+    pub fn access(&self, authority: &[u8], path: &[u8]) -> Access<'_> {
         let bare = path.strip_suffix(b"/").unwrap_or(path);
-        let found = self.resources.iter().find(|resource| resource.uri.path().as_bytes() == bare);
-        match found {
+        let is_meant = |resource: &&Rc<Resource>| {
+            resource.uri.path().as_bytes() == bare && (!self.has_hosts || resource.uri.is_at(authority))
+        };
+        match self.resources.iter().find(is_meant) {
             Some(resource) => Access::Protected(resource),
             None if self.public_paths.iter().any(|public| public.is(path)) => Access::Public,
             None => Access::Nothing,

@@ -94,7 +94,9 @@ impl Publication {
         if !asks || request.method != b"POST" {
             return Source::Nowhere;
         }
-        let Access::Protected(resource) = policy.access(request.path) else { return Source::Message };
+        let Access::Protected(resource) = policy.access(request.authority, request.path) else {
+            return Source::Message;
+        };
         let mcp = request.mcp;
         let is_modern = matches!(operation::of_headers(mcp.version, mcp.method, mcp.name), Ok(Some(_)));
         let counts = resource.compares_headers && mcp.session.is_none() && is_modern;
@@ -117,7 +119,7 @@ impl Publication {
             Fact::User => identity("x-user-id"),
             Fact::Client => identity("x-client-id"),
             Fact::Token => identity("x-token-id"),
-            Fact::Server => Some(Cow::Borrowed(policy.server_at(request.path))),
+            Fact::Server => Some(Cow::Borrowed(policy.server_at(request.authority, request.path))),
             Fact::Era => Some(Cow::Borrowed(request.era())),
             Fact::Method | Fact::Tool if source != Source::Headers => None,
             Fact::Method => mcp.method.and_then(|method| std::str::from_utf8(method).ok()).map(printed),

@@ -58,6 +58,12 @@ impl ResourceUri {
         Self { text: format!("{origin}/{server}/mcp"), origin_length: origin.len() }
     }
 
+    /// The resource of a server that has a host of its own: `{origin}/mcp`.
+    #[must_use]
+    pub fn of_host(origin: &str) -> Self {
+        Self { text: format!("{origin}/mcp"), origin_length: origin.len() }
+    }
+
     /// Reads a canonical resource URI: `http` or `https`, a host, a path without trailing slash, and nothing else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -80,6 +86,23 @@ impl ResourceUri {
     #[must_use]
     pub fn path(&self) -> &str {
         self.split().1
+    }
+
+    /// The host, with its port if that is not the scheme's.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        let origin = self.split().0;
+        origin.split_once("://").map_or(origin, |(_, authority)| authority)
+    }
+
+    /// Whether a request for `authority` is for this resource's host, in any case and with or without the scheme's own
+    /// port (RFC 9110 §4.2.3).
+    #[must_use]
+    pub fn is_at(&self, authority: &[u8]) -> bool {
+        let port: &[u8] = if self.text.starts_with("https:") { b":443" } else { b":80" };
+        let [asked, own] =
+            [authority, self.authority().as_bytes()].map(|it| it.strip_suffix(port).unwrap_or(it));
+        asked.eq_ignore_ascii_case(own)
     }
 
     /// Where its metadata is found: the well-known path inserted between origin and path (RFC 9728 §3.1).
@@ -133,6 +156,23 @@ mod tests {
         assert_eq!(time().as_str(), "https://gw.example/time/mcp");
         assert_eq!(time().path(), "/time/mcp");
         assert_eq!(time().metadata_url(), "https://gw.example/.well-known/oauth-protected-resource/time/mcp");
+    }
+
+    #[test]
+    fn a_server_with_a_host_of_its_own_is_at_that_host_and_at_no_other() {
+        let time = ResourceUri::of_host("https://time.gw.example");
+        assert_eq!(time.as_str(), "https://time.gw.example/mcp");
+        assert_eq!(time.metadata_url(), "https://time.gw.example/.well-known/oauth-protected-resource/mcp");
+        for own in ["time.gw.example", "Time.GW.example", "time.gw.example:443"] {
+            assert!(time.is_at(own.as_bytes()), "{own}");
+        }
+        for other in
+            ["", "gw.example", "fetch.gw.example", "time.gw.example:80", "time.gw.example.evil.example"]
+        {
+            assert!(!time.is_at(other.as_bytes()), "{other}");
+        }
+        let at_port = ResourceUri::of_host("http://localhost:8080");
+        assert!(at_port.is_at(b"localhost:8080") && !at_port.is_at(b"localhost"));
     }
 
     #[test]

@@ -5,21 +5,23 @@ use crate::stack::{SignIn, Stack};
 /// The text for the terminal.
 #[must_use]
 pub fn text(stack: &Stack) -> String {
-    let url = &stack.settings().public_url;
+    let settings = stack.settings();
+    let url = settings.layout.issuer();
     let width = stack.servers().iter().map(|server| server.as_str().len()).max().unwrap_or_default();
     let servers: Vec<String> = stack
         .servers()
         .iter()
-        .map(|name| format!("    {:width$}  {url}/{name}/mcp\n", name.as_str()))
+        .map(|name| format!("    {:width$}  {}\n", name.as_str(), settings.resource_of(name)))
         .collect();
-    let connect = stack.servers().first().map(|name| connect(&format!("{url}/{name}/mcp"), name.as_str()));
+    let connect =
+        stack.servers().first().map(|name| connect(settings.resource_of(name).as_str(), name.as_str()));
     format!(
         "\n  The gateway is up at {url}\n\n  MCP servers\n{}\n  Sign in\n{}\n  Connect a client\n{}\n  Logs are in \
          {}. Ctrl-C stops everything.\n",
         servers.concat(),
         sign_in(stack.sign_in()),
         connect.unwrap_or_default(),
-        stack.settings().log_dir.display()
+        settings.log_dir.display()
     )
 }
 

@@ -1,10 +1,11 @@
 //! Envoy's bootstrap: the template in `envoy/`, filled in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_core::policy::{Policy, PolicyError};
 use gateway_core::resource::{ResourceUri, ServerName};
 use serde_json::{Value, json};
+use service_kit::layout::Layout;
 
 use crate::settings::Settings;
 
@@ -25,9 +26,9 @@ pub enum EdgeError {
 /// # Errors
 /// [`EdgeError::Policy`].
 pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Result<String, EdgeError> {
-    let origin = settings.public_url.as_str();
+    let origin = settings.layout.issuer().as_str();
     let uris: Vec<(ResourceUri, &ServerName)> =
-        servers.iter().map(|server| (ResourceUri::of_server(origin, server), server)).collect();
+        servers.iter().map(|server| (settings.resource_of(server), server)).collect();
     let resources: Vec<Value> = uris.iter().map(|(uri, server)| resource(uri, server)).collect();
     let oauth = [
         "/.well-known/oauth-authorization-server",
@@ -43,8 +44,10 @@ pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Resu
         "/revoke",
         "/introspect",
     ];
-    let public_paths: Vec<String> =
-        oauth.map(str::to_owned).into_iter().chain(uris.iter().map(|(uri, _)| uri.metadata_path())).collect();
+    let at_root = matches!(settings.layout, Layout::Hosts(_)).then(|| ResourceUri::WELL_KNOWN.to_owned());
+    // Where servers have hosts, they all have the same.
+    let metadata: BTreeSet<String> = uris.iter().map(|(uri, _)| uri.metadata_path()).chain(at_root).collect();
+    let public_paths: Vec<String> = oauth.map(str::to_owned).into_iter().chain(metadata).collect();
     let configuration = json!({
         "issuers": [{
             "issuer": origin,
@@ -56,7 +59,7 @@ pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Resu
         }],
         "resources": resources,
         "public_paths": public_paths,
-        "allowed_hosts": allowed_hosts(settings),
+        "allowed_hosts": allowed_hosts(settings, servers),
         "allowed_origins": std::iter::once(origin).chain(settings.allowed_origins.iter().map(String::as_str)).collect::<Vec<_>>(),
         "edge_key": settings.edge_key,
         // For the access log of the bootstrap.
@@ -67,10 +70,14 @@ pub fn filter_configuration(settings: &Settings, servers: &[ServerName]) -> Resu
     Ok(configuration)
 }
 
-/// The names under which clients may know the gateway: its public one, and this machine's own.
-fn allowed_hosts(settings: &Settings) -> Vec<String> {
-    let public = settings.public_url.host();
-    [public, "localhost", "127.0.0.1", "[::1]"].map(|host| format!("{host}:*")).to_vec()
+/// The names under which clients may know the gateway: its public ones, and this machine's own.
+fn allowed_hosts(settings: &Settings, servers: &[ServerName]) -> Vec<String> {
+    let own = [settings.layout.issuer().host(), "localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
+    let of_servers = match &settings.layout {
+        Layout::Paths(_) => Vec::new(),
+        Layout::Hosts(domain) => servers.iter().map(|server| domain.host_of(server.as_str())).collect(),
+    };
+    own.into_iter().chain(of_servers).map(|host| format!("{host}:*")).collect()
 }
 
 /// Our bridge refuses a modern request whose headers and body differ, so the filter may go by the headers.
@@ -149,6 +156,29 @@ mod tests {
         let public = configuration["public_paths"].to_string();
         assert!(public.contains("/.well-known/oauth-protected-resource/time/mcp"));
         assert!(!public.contains("\"/time/mcp\""));
+    }
+
+    #[test]
+    fn where_servers_have_hosts_each_is_protected_there_and_known_under_that_name() {
+        let env = BTreeMap::from([("BASE_DOMAIN".to_owned(), "gw.example".to_owned())]);
+        let settings = Settings::read(&env, PathBuf::new()).unwrap();
+        let configuration: Value =
+            serde_json::from_str(&filter_configuration(&settings, &servers()).unwrap()).unwrap();
+        assert_eq!(configuration["issuers"][0]["issuer"], "https://auth.gw.example");
+        let uris: Vec<&Value> =
+            configuration["resources"].as_array().unwrap().iter().map(|resource| &resource["uri"]).collect();
+        assert_eq!(uris, ["https://everything.gw.example/mcp", "https://time.gw.example/mcp"]);
+        let hosts = configuration["allowed_hosts"].as_array().unwrap();
+        for host in ["auth.gw.example:*", "everything.gw.example:*", "time.gw.example:*"] {
+            assert!(hosts.contains(&json!(host)), "{host}");
+        }
+        let public = configuration["public_paths"].as_array().unwrap();
+        let metadata: Vec<&str> =
+            public.iter().filter_map(Value::as_str).filter(|path| path.contains("protected")).collect();
+        assert_eq!(
+            metadata,
+            ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"]
+        );
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct Probe {
     pub path: String,
     /// A bearer token to send along.
     pub bearer: Option<&'static str>,
+    /// The name to ask under, if not the address.
+    pub host: Option<String>,
 }
 
 impl Probe {
@@ -30,10 +32,9 @@ impl Probe {
         let mut stream = TcpStream::connect(self.address).await?;
         let authorization =
             self.bearer.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
-        let request = format!(
-            "GET {} HTTP/1.1\r\nhost: {}\r\n{authorization}connection: close\r\n\r\n",
-            self.path, self.address
-        );
+        let host = self.host.clone().unwrap_or_else(|| self.address.to_string());
+        let request =
+            format!("GET {} HTTP/1.1\r\nhost: {host}\r\n{authorization}connection: close\r\n\r\n", self.path);
         stream.write_all(request.as_bytes()).await?;
         let mut head = [0; 12];
         stream.read_exact(&mut head).await?;

@@ -5,14 +5,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use gateway_core::origins::is_origin;
-use service_kit::public_url::PublicUrl;
+use gateway_core::resource::{ResourceUri, ServerName};
+use service_kit::layout::Layout;
 use service_kit::settings::{Mistakes, Reader, Strings};
 
 /// The settings of a native run. Every field has a setting of the same name in `.env.example`.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `PUBLIC_URL`: the address that clients use.
-    pub public_url: PublicUrl,
+    /// `PUBLIC_URL` or `BASE_DOMAIN`: the addresses that clients use.
+    pub layout: Layout,
     /// `GATEWAY_BIND`: where Envoy listens for clients.
     pub gateway_bind: SocketAddr,
     /// `ENVOY_ADMIN_BIND`: Envoy's admin interface; loopback only.
@@ -58,8 +59,8 @@ impl Settings {
     /// All mistakes at once.
     pub fn read<S: Strings>(strings: &S, bin_dir: PathBuf) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(strings);
-        let public_url: PublicUrl = reader.explained("PUBLIC_URL", PublicUrl::default());
-        let port = if public_url.is_https() { 8080 } else { public_url.port() };
+        let layout = Layout::read(&mut reader);
+        let port = if layout.issuer().is_https() { 8080 } else { layout.issuer().port() };
         let admin_bind = bind(&mut reader, "ENVOY_ADMIN_BIND", 9901);
         if !admin_bind.ip().is_loopback() {
             reader.mistake(
@@ -72,7 +73,7 @@ impl Settings {
             reader.mistake("TOKEN_LEEWAY_SECONDS", "expected 0 to 60 seconds");
         }
         let settings = Self {
-            public_url,
+            layout,
             gateway_bind: bind(&mut reader, "GATEWAY_BIND", port),
             admin_bind,
             auth_bind: bind(&mut reader, "AUTH_BIND", 8000),
@@ -95,6 +96,15 @@ impl Settings {
         reader.finish().map(|()| settings)
     }
 
+    /// The resource of `server`: the address that clients of it use.
+    #[must_use]
+    pub fn resource_of(&self, server: &ServerName) -> ResourceUri {
+        match &self.layout {
+            Layout::Paths(origin) => ResourceUri::of_server(origin.as_str(), server),
+            Layout::Hosts(domain) => ResourceUri::of_host(&domain.origin_of(server.as_str())),
+        }
+    }
+
     /// The addresses that this machine must have free, with the setting that moves each.
     #[must_use]
     pub fn binds(&self) -> Vec<(&'static str, SocketAddr)> {
@@ -114,8 +124,9 @@ impl Settings {
     #[must_use]
     pub fn program_env(&self) -> BTreeMap<String, String> {
         let text = |path: &PathBuf| path.display().to_string();
+        let (layout, addresses) = self.layout.setting();
         let mut env = BTreeMap::from([
-            ("PUBLIC_URL".to_owned(), self.public_url.to_string()),
+            (layout.to_owned(), addresses),
             ("AUTH_BIND".to_owned(), self.auth_bind.to_string()),
             ("AUTH_INTERNAL_BIND".to_owned(), self.auth_internal_bind.to_string()),
             ("BRIDGE_BIND".to_owned(), self.bridge_bind.to_string()),
@@ -178,6 +189,7 @@ mod tests {
     fn the_gateway_listens_on_the_port_of_a_plain_public_url() {
         assert_eq!(read(&[("PUBLIC_URL", "http://localhost:9000")]).unwrap().gateway_bind.port(), 9000);
         assert_eq!(read(&[("PUBLIC_URL", "https://gw.example")]).unwrap().gateway_bind.port(), 8080);
+        assert_eq!(read(&[("BASE_DOMAIN", "gw.example")]).unwrap().gateway_bind.port(), 8080);
     }
 
     #[test]

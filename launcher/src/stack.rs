@@ -120,9 +120,13 @@ impl Stack {
             self.start_program("stdio-bridge", command, &[(ready, 200)]).await?;
         }
         let command = envoy(&self.settings, bootstrap)?;
-        let resource = self.servers.first().map(|server| format!("/{server}/mcp")).unwrap_or_default();
-        let has_keys =
-            Probe { address: self.settings.gateway_bind, path: resource, bearer: Some(UNSIGNED_TOKEN) };
+        let resource = self.servers.first().map(|server| self.settings.resource_of(server));
+        let has_keys = Probe {
+            address: self.settings.gateway_bind,
+            path: resource.as_ref().map(|uri| uri.path().to_owned()).unwrap_or_default(),
+            bearer: Some(UNSIGNED_TOKEN),
+            host: resource.map(|uri| uri.authority().to_owned()),
+        };
         let metadata = probe(self.settings.gateway_bind, "/.well-known/oauth-authorization-server");
         let is_live = probe(self.settings.admin_bind, "/ready");
         self.start_program("envoy", command, &[(is_live, 200), (metadata, 200), (has_keys, 401)]).await
@@ -211,7 +215,7 @@ async fn until_ready(program: &mut Program, conditions: &[(Probe, u16)]) -> Resu
 }
 
 fn probe(address: std::net::SocketAddr, path: &str) -> Probe {
-    Probe { address, path: path.to_owned(), bearer: None }
+    Probe { address, path: path.to_owned(), bearer: None, host: None }
 }
 
 fn read_servers(path: &Path) -> Result<Vec<ServerName>, StackError> {

@@ -86,8 +86,13 @@ impl<'a, S: Strings> Reader<'a, S> {
 
     /// The setting `name`, or `default` when it is absent; a mistake is told in the words of the type's own error.
     pub fn explained<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, default: T) -> T {
-        let Some(raw) = self.strings.get(name) else { return default };
-        self.keep(name, raw.trim().parse()).unwrap_or(default)
+        self.optional_explained(name).unwrap_or(default)
+    }
+
+    /// The setting `name`, or `None` when it is absent *or* wrong; a mistake is told in the words of the type's own error.
+    pub fn optional_explained<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
+        let raw = self.strings.get(name)?;
+        self.keep(name, raw.trim().parse())
     }
 
     /// A secret: from `name`, or from the file that `{name}_FILE` names (trailing line end removed).

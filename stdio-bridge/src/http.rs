@@ -50,8 +50,14 @@ async fn mcp(State(bridge): State<Arc<Bridge>>, Path(server): Path<String>, requ
     serve(&bridge, bridge.servers().get(&server), request).await
 }
 
+/// `/mcp` is that of the host's server, where servers have hosts.
 async fn mcp_at_root(State(bridge): State<Arc<Bridge>>, request: Request) -> Response {
-    serve(&bridge, bridge.servers().at_root(), request).await
+    let servers = bridge.servers();
+    let launch = match access::server_asked(&bridge.access.layout, &request) {
+        Some(server) => servers.get(&server),
+        None => servers.at_root(),
+    };
+    serve(&bridge, launch, request).await
 }
 
 async fn serve(bridge: &Arc<Bridge>, launch: Option<&Arc<Launch>>, request: Request) -> Response {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use edge_assertion::EdgeKey;
-use service_kit::public_url::PublicUrl;
+use service_kit::layout::Layout;
 use service_kit::settings::{Reader, Strings};
 
 use crate::config::Servers;
@@ -30,8 +30,9 @@ pub struct Settings {
 /// Whom the bridge answers.
 #[derive(Debug, Clone)]
 pub struct AccessSettings {
-    /// `PUBLIC_URL`: its host is an allowed `Host` and origin, beside loopback.
-    pub public_url: PublicUrl,
+    /// `PUBLIC_URL` or `BASE_DOMAIN`: the issuer's host is an allowed `Host` and origin, beside loopback; the host of a server
+    /// is an allowed `Host`.
+    pub layout: Layout,
     /// `BRIDGE_ALLOWED_ORIGINS`: further web origins that may call, in canonical form.
     pub origins: Vec<Origin>,
     /// `BRIDGE_REQUIRE_IDENTITY`: refuse requests without `x-user-id`.
@@ -157,7 +158,7 @@ impl Settings {
 
 impl AccessSettings {
     fn read<S: Strings>(reader: &mut Reader<'_, S>) -> Self {
-        let public_url = reader.explained("PUBLIC_URL", PublicUrl::default());
+        let layout = Layout::read(reader);
         let list: Option<String> = reader.optional("BRIDGE_ALLOWED_ORIGINS", "origins");
         let mut origins = Vec::new();
         for text in
@@ -175,7 +176,7 @@ impl AccessSettings {
             }
         }
         let require_identity = reader.or("BRIDGE_REQUIRE_IDENTITY", false, "true or false");
-        Self { public_url, origins, require_identity, edge_keys: edge_keys(reader) }
+        Self { layout, origins, require_identity, edge_keys: edge_keys(reader) }
     }
 }
 

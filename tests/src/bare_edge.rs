@@ -69,7 +69,8 @@ impl BareEdge {
         command.args(["--concurrency", &workers.to_string()]);
         let mut envoy = Program::start("envoy", command, &logs).expect("Envoy starts");
 
-        let ready = Probe { address: settings.admin_bind, path: "/ready".to_owned(), bearer: None };
+        let ready =
+            Probe { address: settings.admin_bind, path: "/ready".to_owned(), bearer: None, host: None };
         while ready.status().await != Some(200) {
             assert!(envoy.ended().is_none(), "{}", envoy.last_words());
         }
@@ -97,7 +98,7 @@ impl BareEdge {
     /// The public origin, which is the issuer.
     #[must_use]
     pub fn origin(&self) -> &str {
-        self.settings.public_url.as_str()
+        self.settings.layout.issuer().as_str()
     }
 
     /// The value of one of Envoy's statistics.

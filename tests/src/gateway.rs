@@ -192,7 +192,7 @@ impl Gateway {
     /// The public origin, which is the issuer.
     #[must_use]
     pub fn origin(&self) -> &str {
-        self.stack.settings().public_url.as_str()
+        self.stack.settings().layout.issuer().as_str()
     }
 
     /// The public address of `path`.

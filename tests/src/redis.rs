@@ -70,7 +70,7 @@ impl Replica {
             .env("AUTH_INTERNAL_BIND", internal.to_string())
             .env("REDIS_URL", redis.url());
         let mut program = Program::start("replica", command, &folder).expect("auth-service starts");
-        let ready = Probe { address: internal, path: "/health/ready".to_owned(), bearer: None };
+        let ready = Probe { address: internal, path: "/health/ready".to_owned(), bearer: None, host: None };
         while ready.status().await != Some(200) {
             assert!(program.ended().is_none(), "{}", program.last_words());
         }

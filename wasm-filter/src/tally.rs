@@ -22,7 +22,7 @@ pub(crate) struct Tally {
 impl Tally {
     /// Counts one decided request: by server, era and what became of it.
     pub(crate) fn count(&mut self, policy: &Policy, request: &Request<'_>, outcome: &'static str) {
-        let server = policy.server_at(request.path);
+        let server = policy.server_at(request.authority, request.path);
         let era = request.era();
         if !self.counts.contains_key(server) {
             self.counts.insert(server.to_owned(), BTreeMap::new());

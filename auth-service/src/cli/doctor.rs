@@ -148,7 +148,7 @@ fn says_the_issuer(about: &'static str, address: SocketAddr, issuer: &str) -> Fi
             State::Bad,
             about,
             format_args!(
-                "{address} does not speak for {issuer} ({status}); was PUBLIC_URL changed without a restart?"
+                "{address} does not speak for {issuer} ({status}); was PUBLIC_URL or BASE_DOMAIN changed without a restart?"
             ),
         ),
         Err(error) => finding(State::Bad, about, error),

@@ -143,3 +143,19 @@ fn lifetimes_have_bounds_and_two_ports_are_two() {
         assert!(mistakes.contains(line), "{line}: {mistakes}");
     }
 }
+
+#[test]
+fn a_server_that_cannot_have_a_host_is_a_mistake_where_servers_have_hosts() {
+    let home = tempfile::tempdir().unwrap();
+    let mcp_config = home.path().join("mcp.json");
+    std::fs::write(&mcp_config, r#"{"mcpServers":{"my_server":{}}}"#).unwrap();
+    let read = |pairs: &[(&str, &str)]| {
+        let mut env = BTreeMap::from([("MCP_CONFIG".to_owned(), mcp_config.display().to_string())]);
+        env.extend(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Config::read(&env).map(|(config, _)| config.catalogue).map_err(|error| error.to_string())
+    };
+    assert!(read(&[]).is_ok());
+    let error = read(&[("BASE_DOMAIN", "gw.example"), ("AUTH_BIND", "x")]).unwrap_err();
+    assert!(error.contains("MCP_CONFIG: the server my_server cannot have a host: "), "{error}");
+    assert!(error.contains("AUTH_BIND: "), "all at once: {error}");
+}

@@ -65,7 +65,7 @@ pub async fn find(deps: &Deps, id: &ClientId) -> Result<Client, ClientError> {
 /// Whether an address is one of this service. Asking ourselves could go round in circles, and nobody publishes anything here
 /// (D-30).
 pub(super) fn is_ours(deps: &Deps, url: &DocumentUrl) -> bool {
-    url.url().origin().ascii_serialization() == deps.catalogue.issuer().as_str()
+    deps.catalogue.is_ours(&url.url().origin().ascii_serialization())
 }
 
 /// A client that describes itself and is new here counts as one more registration for whoever brings it: else one address could have us

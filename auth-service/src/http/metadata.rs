@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use gateway_core::jwt::Algorithm;
+use gateway_core::resource::ServerName;
 use serde_json::json;
 
-use super::error;
+use super::{error, host};
 use crate::domain::device::GRANT_TYPE;
 use crate::flow::Deps;
 
@@ -63,9 +64,19 @@ pub(super) async fn authorization_server(State(deps): State<Arc<Deps>>) -> Respo
     (CACHE, Json(document)).into_response()
 }
 
-/// `GET /.well-known/oauth-protected-resource/{server}/mcp` (RFC 9728).
+/// `GET /.well-known/oauth-protected-resource/{server}/mcp` (RFC 9728), where servers are paths.
 pub(super) async fn protected_resource(State(deps): State<Arc<Deps>>, Path(name): Path<String>) -> Response {
-    let Some(server) = deps.catalogue.named(&name) else { return error::not_found().await };
+    describe(&deps, deps.catalogue.named(&name)).await
+}
+
+/// `GET /.well-known/oauth-protected-resource` and the same with `/mcp`, where servers have hosts. The request's host says
+/// which of them is meant, and has no other part in the document.
+pub(super) async fn protected_resource_of_host(State(deps): State<Arc<Deps>>, request: Request) -> Response {
+    describe(&deps, host::asked(&request).and_then(|host| deps.catalogue.at_host(&host))).await
+}
+
+async fn describe(deps: &Deps, server: Option<&ServerName>) -> Response {
+    let Some(server) = server else { return error::not_found().await };
     let document = json!({
         "resource": deps.catalogue.resource_of(server).as_str(),
         "authorization_servers": [deps.catalogue.issuer().as_str()],

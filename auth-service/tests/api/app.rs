@@ -1,9 +1,8 @@
 //! The service under test, and the requests that tests send to it.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::Arc;
 
 use auth_service::app::STORE_FILE;
 use auth_service::documents::Documents;
@@ -26,11 +25,14 @@ use gateway_core::time::UnixTime;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use service_kit::clock::ManualClock;
+use service_kit::layout::{BaseDomain, Layout};
 use service_kit::random::SequenceRng;
 use service_kit::settings::Reader;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
-use tracing_subscriber::fmt::MakeWriter;
+
+use crate::captured;
+pub(crate) use crate::captured::logs;
 
 /// Where the gateway is reached; over https, so that cookies are the strict ones.
 pub(crate) const ISSUER: &str = "https://gw.example";
@@ -64,41 +66,6 @@ pub(crate) const ROTATION: Rotation =
 pub(crate) const HASH: &str =
     "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$4Smw+8uJE9vkMuQHTI8JCch07funn1w88/v1CwyXAOw";
 
-/// Everything that was logged since the first [`TestApp`], down to `trace`. One subscriber for all tests: `tracing`
-/// decides once per process whether a line is wanted.
-static LOGS: LazyLock<Captured> = LazyLock::new(|| {
-    let captured = Captured::default();
-    tracing_subscriber::fmt().with_env_filter("trace").with_ansi(false).with_writer(captured.clone()).init();
-    captured
-});
-
-/// What was logged so far.
-pub(crate) fn logs() -> String {
-    String::from_utf8(LOGS.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
-}
-
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Captured {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
 /// The service, its clock and its directory.
 pub(crate) struct TestApp {
     pub(crate) clock: Arc<ManualClock>,
@@ -119,6 +86,7 @@ pub(crate) struct Answer {
 /// What a service has besides the usual.
 #[derive(Default)]
 struct Options {
+    domain: Option<BaseDomain>,
     rates: Rates,
     documents: Option<Documents>,
     providers: Providers,
@@ -135,6 +103,12 @@ impl TestApp {
 
     pub(crate) fn with(issuer: &str, servers: &[&str]) -> Self {
         Self::fresh(issuer, servers, Options::default())
+    }
+
+    /// The usual one, in the layout where each server has a host below `gw.example`.
+    pub(crate) fn with_hosts(documents: Option<Documents>) -> Self {
+        let domain = Some("gw.example".parse().unwrap());
+        Self::fresh(ISSUER, &["time", "fetch"], Options { domain, documents, ..Options::default() })
     }
 
     /// The usual one, with limits.
@@ -192,12 +166,14 @@ impl TestApp {
     }
 
     fn at_home(home: TempDir, issuer: &str, servers: &[&str], options: Options) -> Self {
-        let Options { rates, documents, providers, without_devices, client_credentials, lifetimes } = options;
-        LazyLock::force(&LOGS);
+        let Options { domain, rates, documents, providers, without_devices, client_credentials, lifetimes } =
+            options;
+        captured::begin();
         let clock = Arc::new(ManualClock::at(NOW));
         let rng = Arc::new(SequenceRng::default());
         let servers = servers.iter().map(|name| name.parse().unwrap()).collect();
-        let catalogue = Catalogue::new(issuer.parse().unwrap(), servers).unwrap();
+        let layout = domain.map_or_else(|| Layout::Paths(issuer.parse().unwrap()), Layout::Hosts);
+        let catalogue = Catalogue::new(layout, servers).unwrap();
         let keys = SigningKeys::open(home.path(), ROTATION, UnixTime::from_secs(NOW), rng.as_ref()).unwrap();
         let catalogue = catalogue
             .with_resource_servers("rs_time=time,rs_fetch=fetch,rs_both=fetch,rs_both=time".parse().unwrap());

@@ -56,7 +56,7 @@ impl<'a> Browser<'a> {
     /// Submits a form as a browser does from our own page.
     pub(crate) async fn submit(&mut self, address: &str, form: &[(&str, &str)]) -> Answer {
         let request = form_request(address, form)
-            .header(header::ORIGIN, crate::app::ISSUER)
+            .header(header::ORIGIN, self.app.deps.catalogue.issuer().as_str())
             .header("sec-fetch-site", "same-origin");
         let request = self.with_cookie(request);
         self.sent(request.body(encoded(form)).unwrap()).await

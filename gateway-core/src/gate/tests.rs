@@ -220,7 +220,7 @@ fn every_reason_to_refuse_a_token_has_a_name() {
         ("iat ahead", sign(&edited(|c| c.iat = NOW.plus(31))), Some(JwtError::NotYetValid)),
     ];
     for (name, token, expected) in cases {
-        assert_eq!(gate.refusal(NOW, &token, b"/time/mcp"), expected, "{name}");
+        assert_eq!(gate.refusal(NOW, &token, TIME), expected, "{name}");
     }
 }
 
@@ -228,7 +228,7 @@ fn every_reason_to_refuse_a_token_has_a_name() {
 fn f_11_the_leeway_ends_to_the_second() {
     let key = key(Algorithm::EdDsa, 1);
     let mut gate = gate_with(&[&key]);
-    let mut refusal = |claims: &Claims| gate.refusal(NOW, &key.access_token(claims).unwrap(), b"/time/mcp");
+    let mut refusal = |claims: &Claims| gate.refusal(NOW, &key.access_token(claims).unwrap(), TIME);
     assert_eq!(refusal(&edited(|c| c.exp = UnixTime::from_secs(NOW.as_secs() - 29))), None);
     assert_eq!(refusal(&edited(|c| c.nbf = NOW.plus(30))), None);
     assert_eq!(refusal(&edited(|c| c.iat = NOW.plus(30))), None);
@@ -243,7 +243,7 @@ fn f_16_one_flipped_bit_anywhere_refuses_the_token() {
         let mut bytes = token.clone().into_bytes();
         bytes[index] ^= 1;
         if let Ok(changed) = String::from_utf8(bytes) {
-            assert!(gate.refusal(NOW, &changed, b"/time/mcp").is_some(), "byte {index}");
+            assert!(gate.refusal(NOW, &changed, TIME).is_some(), "byte {index}");
         }
     }
 }

@@ -61,8 +61,12 @@ pub(super) fn parse(configuration: &[u8]) -> Result<Policy, PolicyError> {
             return Err(wrong(format!("$.issuers[{index}].issuer"), "expected each issuer once"));
         }
     }
-    let resources =
-        raw.resources.into_iter().enumerate().map(|(index, Object(resource))| resource.parse(index));
+    let resources = raw
+        .resources
+        .into_iter()
+        .enumerate()
+        .map(|(index, Object(resource))| resource.parse(index).map(Rc::new));
+    let resources = resources.collect::<Result<Vec<_>, _>>()?;
     let public_paths = raw.public_paths.iter().enumerate().map(|(index, path)| public_path(index, path));
     let origins = Origins::new(
         names("$.allowed_origins", raw.allowed_origins, is_origin, "an origin such as https://app.example")?,
@@ -88,18 +92,24 @@ pub(super) fn parse(configuration: &[u8]) -> Result<Policy, PolicyError> {
             .map(|key| EdgeKey::parse(&key))
             .transpose()
             .map_err(|error| wrong("$.edge_key", error))?,
-        resources: resources.map(|resource| resource.map(Rc::new)).collect::<Result<_, _>>()?,
+        has_hosts: resources.windows(2).any(|pair| matches!(pair, [one, other] if !share_a_host(one, other))),
+        resources,
         public_paths: public_paths.collect::<Result<_, _>>()?,
     };
     one_meaning_for_each_path(&policy).map(|()| policy)
 }
 
-/// A path that is a resource's is nothing else: not another resource's, and not public.
+fn share_a_host(one: &Resource, other: &Resource) -> bool {
+    one.uri.is_at(other.uri.authority().as_bytes())
+}
+
+/// A path that is a resource's is nothing else: not another resource's of the same host, and not public.
 fn one_meaning_for_each_path(policy: &Policy) -> Result<(), PolicyError> {
     for (index, resource) in policy.resources.iter().enumerate() {
         let path = resource.uri.path();
-        if policy.resources.iter().take(index).any(|other| other.uri.path() == path) {
-            let problem = format!("expected another path than {path}, which a resource before it has");
+        let is_the_same = |other: &Rc<Resource>| other.uri.path() == path && share_a_host(resource, other);
+        if policy.resources.iter().take(index).any(is_the_same) {
+            let problem = format!("expected another path than {path}, which a resource of this host has");
             return Err(wrong(format!("$.resources[{index}].uri"), problem));
         }
         let spellings = [path.to_owned(), format!("{path}/")];

@@ -14,10 +14,44 @@ fn configuration(edit: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
 fn a_path_is_public_protected_or_nothing() {
     let policy = Policy::parse(&configuration(|_| ())).unwrap();
     for path in ["/token", "/register/abc"] {
-        assert!(matches!(policy.access(path.as_bytes()), Access::Public), "{path}");
+        assert!(matches!(policy.access(b"gw.example", path.as_bytes()), Access::Public), "{path}");
     }
     for path in ["/time/mcp", "/time/mcp/"] {
-        assert!(matches!(policy.access(path.as_bytes()), Access::Protected(_)), "{path}");
+        assert!(matches!(policy.access(b"gw.example", path.as_bytes()), Access::Protected(_)), "{path}");
+    }
+}
+
+#[test]
+fn resources_on_one_host_are_known_under_every_name_of_it() {
+    let policy = Policy::parse(&configuration(|_| ())).unwrap();
+    for name in ["gw.example", "localhost:8080", ""] {
+        assert_eq!(policy.server_at(name.as_bytes(), b"/time/mcp"), "time", "{name}");
+    }
+}
+
+#[test]
+fn f_14_resources_on_several_hosts_are_told_apart_by_the_host_of_the_request() {
+    let policy = Policy::parse(&configuration(|c| {
+        c["resources"] = serde_json::json!([
+            { "uri": "https://time.gw.example/mcp", "scope": "mcp:time" },
+            { "uri": "https://fetch.gw.example/mcp", "scope": "mcp:fetch" },
+        ]);
+    }));
+    let policy = policy.unwrap();
+    for (name, server) in [
+        ("time.gw.example", "time"),
+        ("Fetch.GW.example", "fetch"),
+        ("fetch.gw.example:443", "fetch"),
+        ("auth.gw.example", "none"),
+        ("gw.example", "none"),
+        ("time.gw.example.", "none"),
+        ("time.gw.example:8443", "none"),
+        ("", "none"),
+    ] {
+        assert_eq!(policy.server_at(name.as_bytes(), b"/mcp"), server, "{name}");
+        assert_eq!(policy.server_at(name.as_bytes(), b"/mcp/"), server, "{name}");
+        assert_eq!(policy.server_at(name.as_bytes(), b"/time/mcp"), "none", "{name}");
+        assert_eq!(policy.server_at(name.as_bytes(), b"/token"), "public", "{name}");
     }
 }
 
@@ -46,9 +80,9 @@ fn g_06_and_g_07_every_other_spelling_of_a_path_is_nothing() {
         "/tokens",
         "/time/mcp/x",
     ] {
-        assert!(matches!(policy.access(path.as_bytes()), Access::Nothing), "{path}");
+        assert!(matches!(policy.access(b"gw.example", path.as_bytes()), Access::Nothing), "{path}");
     }
-    assert!(matches!(policy.access(b"/time/\xff"), Access::Nothing));
+    assert!(matches!(policy.access(b"gw.example", b"/time/\xff"), Access::Nothing));
 }
 
 #[test]
@@ -91,8 +125,7 @@ fn g_11_a_wrong_configuration_names_the_place_and_what_would_be_right() {
         (|c| c["public_paths"][0] = "/time/*".into(), "$.public_paths[0]: expected no path of a resource"),
         (
             |c| {
-                c["resources"] =
-                    serde_json::json!([c["resources"][0], { "uri": "https://b/time/mcp", "scope": "mcp" }]);
+                c["resources"] = serde_json::json!([c["resources"][0], { "uri": "https://GW.example:443/time/mcp", "scope": "mcp" }]);
             },
             "$.resources[1].uri: expected another path",
         ),

@@ -22,16 +22,18 @@ pub(crate) fn check(configuration: &[u8], probe: &[u8]) -> bool {
     // Another reader may refuse what is inside of members that nobody looks at.
     let Ok(value) = serde_json::from_slice::<Value>(configuration) else { return true };
     for path in probes(&value, probe) {
-        let meaning = meaning(&value, &path);
-        let shown = String::from_utf8_lossy(&path);
-        assert_eq!(of_policy(&policy, &path), meaning, "{shown}");
-        assert_eq!(of_policy(&again, &path), meaning, "{shown}, read again");
+        for host in hosts(&value) {
+            let meaning = meaning(&value, &host, &path);
+            let shown = format!("{host} {}", String::from_utf8_lossy(&path));
+            assert_eq!(of_policy(&policy, &host, &path), meaning, "{shown}");
+            assert_eq!(of_policy(&again, &host, &path), meaning, "{shown}, read again");
+        }
     }
     true
 }
 
-fn of_policy<'a>(policy: &'a Policy, path: &[u8]) -> Meaning<'a> {
-    match policy.access(path) {
+fn of_policy<'a>(policy: &'a Policy, host: &str, path: &[u8]) -> Meaning<'a> {
+    match policy.access(host.as_bytes(), path) {
         Access::Public => Meaning::Public,
         Access::Protected(resource) => Meaning::Protected(resource.uri.as_str()),
         Access::Nothing => Meaning::Nothing,
@@ -39,7 +41,7 @@ fn of_policy<'a>(policy: &'a Policy, path: &[u8]) -> Meaning<'a> {
 }
 
 /// The rules once more, as simply as can be: straight from the document, one comparison each.
-fn meaning<'a>(configuration: &'a Value, path: &[u8]) -> Meaning<'a> {
+fn meaning<'a>(configuration: &'a Value, host: &str, path: &[u8]) -> Meaning<'a> {
     let is_public = texts(configuration, "public_paths").any(|listed| match listed.strip_suffix("/*") {
         None => listed.as_bytes() == path,
         Some(parent) => {
@@ -51,9 +53,13 @@ fn meaning<'a>(configuration: &'a Value, path: &[u8]) -> Meaning<'a> {
     if is_public {
         return Meaning::Public;
     }
+    let all: Vec<&str> = uris(configuration).collect();
+    let is_on_several =
+        all.windows(2).any(|pair| matches!(pair, [one, other] if !is_host(one, own_host(other))));
     let is_at = |uri: &&str| {
         let own = own_path(uri);
-        path == own.as_bytes() || path == format!("{own}/").as_bytes()
+        let is_path = path == own.as_bytes() || path == format!("{own}/").as_bytes();
+        is_path && (!is_on_several || is_host(uri, host))
     };
     uris(configuration).find(is_at).map_or(Meaning::Nothing, Meaning::Protected)
 }
@@ -62,6 +68,26 @@ fn meaning<'a>(configuration: &'a Value, path: &[u8]) -> Meaning<'a> {
 fn own_path(uri: &str) -> String {
     let segments = uri.split('/').skip(3).map(|segment| format!("/{segment}"));
     segments.collect()
+}
+
+/// What stands between the scheme of a URI and its path.
+fn own_host(uri: &str) -> &str {
+    uri.split('/').nth(2).unwrap_or_default()
+}
+
+/// Whether `host` is that of `uri`, which may leave out the port of its scheme.
+fn is_host(uri: &str, host: &str) -> bool {
+    let port = if uri.starts_with("https") { ":443" } else { ":80" };
+    let bare = |host: &str| host.strip_suffix(port).unwrap_or(host).to_ascii_lowercase();
+    bare(host) == bare(own_host(uri))
+}
+
+/// All hosts that are listed, and what looks like them.
+fn hosts(configuration: &Value) -> Vec<String> {
+    let listed = uris(configuration).map(own_host).take(16);
+    let like =
+        |host: &str| ["", ":443", ":80", ":1", "."].map(|after| format!("{}{after}", host.to_uppercase()));
+    listed.flat_map(like).chain([String::new()]).collect()
 }
 
 fn texts<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a str> {

@@ -77,7 +77,7 @@ impl Rivals {
         let headers = [(":path", PATH.as_bytes()), ("authorization", bearer.as_bytes())];
         let request = Request::read(headers).unwrap();
         let is_forwarded = matches!(self.gate.decide(now, &request, None).0, Decision::Forward(_));
-        (is_forwarded, self.gate.refusal(now, token, PATH.as_bytes()))
+        (is_forwarded, self.gate.refusal(now, token, forge::RESOURCE))
     }
 
     /// As lenient as a caller of the library may be: a token without a known `kid` is tried with every key.

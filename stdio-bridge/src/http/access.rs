@@ -10,6 +10,7 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use mcp_protocol::error::INVALID_REQUEST;
 use mcp_protocol::headers::{CLIENT_ID, LAST_EVENT_ID, METHOD, NAME, PROTOCOL_VERSION, SESSION_ID, USER_ID};
+use service_kit::layout::Layout;
 use url::{Host, Url};
 
 use super::refusal::Refusal;
@@ -57,7 +58,7 @@ fn allowed(access: &AccessSettings, uri: &Uri, headers: &HeaderMap) -> Result<()
         return Err(Refusal::bad_request("the header Host is missing"));
     }
     if !authorities.all(|authority| is_own_host(access, authority)) {
-        return Err(forbidden("this Host is not served here (PUBLIC_URL)"));
+        return Err(forbidden("this Host is not served here (PUBLIC_URL, BASE_DOMAIN)"));
     }
     if let Some(origin) = headers.get(ORIGIN)
         && !is_own_origin(access, origin)
@@ -78,9 +79,24 @@ pub(super) fn forbidden(message: &str) -> Refusal {
 
 fn is_own_host(access: &AccessSettings, authority: &[u8]) -> bool {
     let authority = Authority::try_from(authority).ok().filter(|authority| !authority.as_str().contains('@'));
-    authority
-        .and_then(|authority| Host::parse(authority.host()).ok())
-        .is_some_and(|host| is_own(access, &host))
+    authority.is_some_and(|authority| {
+        let is_own = Host::parse(authority.host()).is_ok_and(|host| is_own(access, &host));
+        is_own || server_at(&access.layout, authority.host()).is_some()
+    })
+}
+
+/// The server that the host of a request names, where servers have hosts.
+pub(super) fn server_asked(layout: &Layout, request: &Request) -> Option<String> {
+    let line = || Authority::try_from(request.headers().get(HOST)?.as_bytes()).ok();
+    let authority = request.uri().authority().cloned().or_else(line)?;
+    server_at(layout, authority.host())
+}
+
+fn server_at(layout: &Layout, host: &str) -> Option<String> {
+    match layout {
+        Layout::Paths(_) => None,
+        Layout::Hosts(domain) => domain.server_at(host),
+    }
 }
 
 fn is_own_origin(access: &AccessSettings, origin: &HeaderValue) -> bool {
@@ -92,14 +108,14 @@ fn is_own_origin(access: &AccessSettings, origin: &HeaderValue) -> bool {
     listed || url.host().is_some_and(|host| is_own(access, &host.to_owned()))
 }
 
-/// Loopback or the public host, with any port.
+/// Loopback or the issuer's host, with any port.
 fn is_own(access: &AccessSettings, host: &Host<String>) -> bool {
     let is_loopback = match host {
         Host::Domain(name) => name == "localhost",
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => address.is_loopback(),
     };
-    is_loopback || host.to_string() == access.public_url.host()
+    is_loopback || host.to_string() == access.layout.issuer().host()
 }
 
 #[cfg(test)]
@@ -107,13 +123,9 @@ mod tests {
     use super::*;
 
     fn access(require_identity: bool) -> AccessSettings {
+        let layout = Layout::Paths("https://gateway.example:8443".parse().unwrap());
         let origins = vec!["https://app.example".parse().unwrap()];
-        AccessSettings {
-            public_url: "https://gateway.example:8443".parse().unwrap(),
-            origins,
-            require_identity,
-            edge_keys: Vec::new(),
-        }
+        AccessSettings { layout, origins, require_identity, edge_keys: Vec::new() }
     }
 
     fn status(require_identity: bool, headers: &[(&str, &str)]) -> u16 {
@@ -156,6 +168,33 @@ mod tests {
             assert_eq!(status(false, &[("host", host)]), 403, "{host}");
         }
         assert_eq!(status(false, &[]), 400);
+    }
+
+    #[test]
+    fn h01_where_servers_have_hosts_those_are_served_and_no_page_may_call_from_them() {
+        let layout = Layout::Hosts("gateway.example".parse().unwrap());
+        let access = AccessSettings { layout, ..access(false) };
+        let status = |headers: &[(&'static str, &'static str)]| {
+            let map = headers
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            allowed(&access, &Uri::from_static("/mcp"), &map.collect())
+                .map_or_else(|refusal| refusal.status().as_u16(), |()| 200)
+        };
+        for host in ["time.gateway.example", "Time.Gateway.Example:443", "auth.gateway.example", "localhost"]
+        {
+            assert_eq!(status(&[("host", host)]), 200, "{host}");
+        }
+        for host in ["gateway.example", "a.time.gateway.example", "time.gateway.example.evil.example"] {
+            assert_eq!(status(&[("host", host)]), 403, "{host}");
+        }
+        let from = |origin| status(&[("host", "time.gateway.example"), ("origin", origin)]);
+        assert_eq!(from("https://auth.gateway.example"), 200);
+        for foreign in
+            ["https://wiki.gateway.example", "https://time.gateway.example", "https://gateway.example"]
+        {
+            assert_eq!(from(foreign), 403, "{foreign}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use service_kit::clock::SystemClock;
+use service_kit::layout::Layout;
 use service_kit::random::SystemRng;
 use stdio_bridge::app::Bridge;
 use stdio_bridge::config::Servers;
@@ -44,7 +45,7 @@ impl Harness {
         let mut settings = Settings {
             bind: ([127, 0, 0, 1], 0).into(),
             access: AccessSettings {
-                public_url: "https://gateway.example".parse().unwrap(),
+                layout: Layout::Paths("https://gateway.example".parse().unwrap()),
                 origins: Vec::new(),
                 require_identity: false,
                 edge_keys: Vec::new(),

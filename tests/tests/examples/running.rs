@@ -44,7 +44,7 @@ impl Running {
         command.arg("--config-path").arg(bootstrap).args(["--concurrency", "1", "--disable-hot-restart"]);
         command.args(["--log-level", "warning"]);
         let mut envoy = Program::start("envoy", command, folder.path()).unwrap();
-        let probe = Probe { address: port.address(), path: "/".to_owned(), bearer: None };
+        let probe = Probe { address: port.address(), path: "/".to_owned(), bearer: None, host: None };
         while probe.status().await.is_none() {
             assert!(envoy.ended().is_none(), "{}", envoy.last_words());
         }

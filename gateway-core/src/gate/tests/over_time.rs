@@ -8,13 +8,13 @@ fn f_18_a_known_token_still_dies_with_its_time_its_route_and_its_key() {
     let mut gate = gate_with(&[&old]);
     let token = old.access_token(&claims()).unwrap();
     assert!(matches!(with_token(&mut gate, &token), Outcome::Passed { .. }));
-    assert_eq!(gate.refusal(NOW, &token, b"/fetch/mcp"), Some(JwtError::Audience));
-    assert_eq!(gate.refusal(NOW.plus(930), &token, b"/time/mcp"), Some(JwtError::Expired));
+    assert_eq!(gate.refusal(NOW, &token, "https://gw.example/fetch/mcp"), Some(JwtError::Audience));
+    assert_eq!(gate.refusal(NOW.plus(930), &token, TIME), Some(JwtError::Expired));
     assert!(matches!(with_token(&mut gate, &token), Outcome::Passed { .. }));
 
     let replaced = KeySet::parse(json!({ "keys": [new.public_jwk()] }).to_string().as_bytes()).unwrap();
     assert_eq!(gate.on_answer(NOW, &KEYS, Answer::Keys(Ok(replaced.into()))), None);
-    assert_eq!(gate.refusal(NOW, &token, b"/time/mcp"), Some(JwtError::UnknownKey));
+    assert_eq!(gate.refusal(NOW, &token, TIME), Some(JwtError::UnknownKey));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn c_31_a_revoked_token_is_dead_with_the_next_answer_of_the_feed_though_it_is_kn
 
     let entries = json!([{ "jti": "token-1", "expires_at": NOW.as_secs() + 900 }]);
     assert!(gate.on_answer(NOW, &FEED(Some("e-1")), revoked("e-2", &entries)).is_some());
-    assert_eq!(gate.refusal(NOW, &token, b"/time/mcp"), Some(JwtError::Revoked));
+    assert_eq!(gate.refusal(NOW, &token, TIME), Some(JwtError::Revoked));
     let other = key.access_token(&edited(|claims| claims.jti = "token-2".to_owned())).unwrap();
     assert!(matches!(with_token(&mut gate, &other), Outcome::Passed { .. }));
 }
@@ -116,7 +116,7 @@ fn each_issuer_signs_for_itself_only() {
         edit(&mut claims);
         key.jws(&json!({ "alg": key.algorithm().name(), "kid": key.kid() }), claims.to_string().as_bytes())
     };
-    let mut refusal = |token: &str| gate.refusal(NOW, token, b"/time/mcp");
+    let mut refusal = |token: &str| gate.refusal(NOW, token, TIME);
     assert_eq!(refusal(&ours.access_token(&claims()).unwrap()), None);
     assert_eq!(refusal(&foreign(&theirs, |_| ())), None);
     assert_eq!(refusal(&foreign(&theirs, |c| c["aud"] = json!(TIME))), Some(JwtError::Audience));

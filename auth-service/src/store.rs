@@ -17,6 +17,8 @@ mod records;
 pub mod redis;
 mod revocations;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use gateway_core::time::UnixTime;
 
@@ -79,6 +81,13 @@ pub trait ClientStore: Send + Sync {
 
     /// The client with this id.
     async fn client(&self, id: &ClientId, now: UnixTime) -> Result<Option<Client>, StoreError>;
+
+    /// The client with this id as this process saw it last, without asking. It may have changed or be gone: a guess, on which
+    /// nothing is decided but by [`RefreshStore::rotate_seen`]. `None` for what was not seen, and from a store that answers at once
+    /// and has nothing to guess.
+    fn seen_client(&self, _id: &ClientId) -> Option<Arc<Client>> {
+        None
+    }
 
     /// Moves the expiry of a client that is in use, `None` to for ever; a client that is gone stays gone.
     async fn extend_client(
@@ -240,6 +249,12 @@ pub trait RefreshStore: Send + Sync {
     /// What was granted to a family; it never changes. Looking spends nothing: only [`Self::rotate_refresh`] decides.
     async fn family(&self, family: FamilyId, now: UnixTime) -> Result<Option<Access>, StoreError>;
 
+    /// What was granted to a family that this process has seen, without asking: it never changes, but the family may be gone. A
+    /// guess like [`ClientStore::seen_client`].
+    fn seen_family(&self, _family: FamilyId) -> Option<Arc<Access>> {
+        None
+    }
+
     /// What was granted to a family, if `presented` is the digest of its live token. Looking spends nothing.
     async fn live_refresh(
         &self,
@@ -250,6 +265,10 @@ pub trait RefreshStore: Send + Sync {
 
     /// Trades a refresh token for its successor; see [`Rotation`] and [`Rotated`] for the rules.
     async fn rotate_refresh(&self, rotation: &Rotation) -> Result<Rotated, StoreError>;
+
+    /// [`Self::rotate_refresh`] if, in the same step, the client is found to be exactly what [`ClientStore::client`] gave. `None`
+    /// when it is not, or when that cannot be said without asking: then nothing has happened.
+    async fn rotate_seen(&self, rotation: &Rotation, client: &Client) -> Result<Option<Rotated>, StoreError>;
 
     /// Ends a family and, in the same step, revokes the access tokens that came from it. A family that is gone stays gone.
     async fn revoke_family(&self, family: FamilyId, now: UnixTime) -> Result<(), StoreError>;

@@ -30,7 +30,8 @@ impl BareBridge {
         command.arg("serve").env("PATH", path_with_tools());
         command.env("MCP_CONFIG", &config).env("BRIDGE_BIND", port.address().to_string());
         let mut program = Program::start("stdio-bridge", command, folder.path()).expect("the bridge starts");
-        let ready = Probe { address: port.address(), path: "/health/ready".to_owned(), host: None, bearer: None };
+        let ready =
+            Probe { address: port.address(), path: "/health/ready".to_owned(), host: None, bearer: None };
         while ready.status().await != Some(200) {
             assert!(program.ended().is_none(), "{}", program.last_words());
         }

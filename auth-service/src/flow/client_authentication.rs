@@ -76,6 +76,18 @@ pub async fn authenticate(deps: &Deps, credentials: &ClientCredentials<'_>) -> R
     Err(FAILED.into())
 }
 
+/// The client that these credentials prove if it is still what this process saw last: a guess, on which only
+/// [`refresh_at_once`](super::refresh::refresh_at_once) may go on. No assertion is believed that way, because looking at one spends it.
+#[must_use]
+pub fn authenticate_seen(deps: &Deps, credentials: &ClientCredentials<'_>) -> Option<Arc<Client>> {
+    let presented = match &credentials.proof {
+        Proof::None => None,
+        Proof::Secret(digest) => Some(digest),
+        Proof::Assertion(_) => return None,
+    };
+    deps.store.seen_client(&credentials.id).filter(|client| client.authentication.accepts(presented))
+}
+
 /// Whether an assertion is the client's own and good now, for the first time. The inner error says why it is not.
 async fn believe(
     deps: &Deps,

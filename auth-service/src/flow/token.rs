@@ -137,16 +137,19 @@ impl<'a> TokenRequest<'a> {
 
 /// Moves the expiry of a client that is in use: at its first use, and from then on at most once in half a lifetime.
 pub(super) async fn keep_client(deps: &Deps, client: &Client) -> Result<(), FlowError> {
-    let renewed = deps.client_expiry();
-    let is_due = client.expires_at.is_some_and(|expires_at| {
-        renewed.is_none()
-            || deps.is_unused(client)
-            || expires_at.since(deps.now()) < deps.lifetimes.client / 2
-    });
-    if is_due {
-        deps.store.extend_client(&client.id, renewed, deps.now()).await?;
+    if is_due_for_renewal(deps, client) {
+        deps.store.extend_client(&client.id, deps.client_expiry(), deps.now()).await?;
     }
     Ok(())
+}
+
+/// Whether [`keep_client`] would move the expiry.
+pub(super) fn is_due_for_renewal(deps: &Deps, client: &Client) -> bool {
+    client.expires_at.is_some_and(|expires_at| {
+        deps.client_expiry().is_none()
+            || deps.is_unused(client)
+            || expires_at.since(deps.now()) < deps.lifetimes.client / 2
+    })
 }
 
 /// Signs an access token for `access`, narrowed to `scope`; gives also what the store has to remember of it.

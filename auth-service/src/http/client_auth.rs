@@ -1,5 +1,7 @@
 //! Client authentication (RFC 6749 §2.3): at most one method per request.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,24 +13,32 @@ use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::parameters::{Parameters, decode};
 use crate::domain::secret::Digest;
 use crate::flow::Deps;
-use crate::flow::client_authentication::{ClientCredentials, FAILED, Proof, authenticate};
+use crate::flow::client_authentication::{ClientCredentials, FAILED, Proof, authenticate, authenticate_seen};
 use crate::flow::error::FlowError;
 
 /// The client that a token request proves to come from.
 pub(super) async fn client(deps: &Deps, headers: &HeaderMap, form: &Parameters) -> Result<Client, ApiError> {
+    let is_basic = headers.contains_key(header::AUTHORIZATION);
+    authenticate(deps, &credentials(headers, form)?).await.map_err(|error| match error {
+        FlowError::Refused(refusal) if is_basic => ApiError::BasicRefused(refusal),
+        FlowError::Refused(refusal) => refusal.into(),
+        FlowError::Internal(cause) => cause.into(),
+    })
+}
+
+/// The client that a token request comes from if it is still what this process saw last; see [`authenticate_seen`].
+pub(super) fn seen_client(deps: &Deps, headers: &HeaderMap, form: &Parameters) -> Option<Arc<Client>> {
+    authenticate_seen(deps, &credentials(headers, form).ok()?)
+}
+
+fn credentials<'a>(headers: &HeaderMap, form: &'a Parameters) -> Result<ClientCredentials<'a>, ApiError> {
     let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
     match (authorizations.next(), authorizations.next()) {
-        (None, _) => {
-            let credentials = posted(form)?;
-            Ok(authenticate(deps, &credentials).await?)
-        }
+        (None, _) => posted(form),
         (Some(only), None) => {
             let credentials = basic(only).ok_or(ApiError::BasicRefused(FAILED))?;
             agrees(&credentials, form)?;
-            authenticate(deps, &credentials).await.map_err(|error| match error {
-                FlowError::Refused(refusal) => ApiError::BasicRefused(refusal),
-                FlowError::Internal(cause) => ApiError::Internal(cause),
-            })
+            Ok(credentials)
         }
         (Some(_), Some(_)) => Err(invalid("the Authorization header is repeated")),
     }

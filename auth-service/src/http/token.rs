@@ -14,12 +14,13 @@ use super::form::StrictForm;
 use super::limits;
 use super::middleware::no_store;
 use crate::domain::error::{ErrorCode, Refusal};
+use crate::domain::parameters::Parameters;
 use crate::domain::refresh::RefreshToken;
 use crate::flow::Deps;
 use crate::flow::client_credentials::client_credentials;
 use crate::flow::exchange::{exchange_code, exchange_device_code};
-use crate::flow::refresh::refresh;
-use crate::flow::token::{TokenRequest, UNSUPPORTED_GRANT_TYPE};
+use crate::flow::refresh::{refresh, refresh_at_once};
+use crate::flow::token::{IssuedTokens, TokenRequest, UNSUPPORTED_GRANT_TYPE};
 
 /// RFC 6749 §5.1.
 #[derive(Serialize)]
@@ -38,21 +39,9 @@ pub(super) async fn post(
     headers: HeaderMap,
     StrictForm(form): StrictForm,
 ) -> Result<Response, ApiError> {
-    let client = client_auth::client(&deps, &headers, &form).await?;
-    limits::count_client(&deps, &client)?;
-    let issued = match TokenRequest::read(&form)? {
-        TokenRequest::AuthorizationCode(request) => exchange_code(&deps, &client, &request).await?,
-        TokenRequest::RefreshToken(_) if !client.profile.refreshes => {
-            let description = "the client is not registered for the refresh_token grant";
-            return Err(Refusal::new(ErrorCode::UnauthorizedClient, description).into());
-        }
-        TokenRequest::DeviceCode(_) if !deps.devices => return Err(UNSUPPORTED_GRANT_TYPE.into()),
-        TokenRequest::DeviceCode(request) => exchange_device_code(&deps, &client, &request).await?,
-        TokenRequest::RefreshToken(request) => refresh(&deps, &client, &request).await?,
-        TokenRequest::ClientCredentials(_) if !deps.client_credentials => {
-            return Err(UNSUPPORTED_GRANT_TYPE.into());
-        }
-        TokenRequest::ClientCredentials(request) => client_credentials(&deps, &client, &request).await?,
+    let issued = match at_once(&deps, &headers, &form).await? {
+        Some(issued) => issued,
+        None => issue(&deps, &headers, &form).await?,
     };
     let body = TokenResponse {
         access_token: &issued.access_token,
@@ -62,4 +51,36 @@ pub(super) async fn post(
         scope: issued.scope.to_string(),
     };
     Ok((no_store(), Json(body)).into_response())
+}
+
+/// A refresh that needs nothing but what this process has seen and the store confirms. A client whose memory here is outdated is
+/// counted twice.
+async fn at_once(
+    deps: &Deps,
+    headers: &HeaderMap,
+    form: &Parameters,
+) -> Result<Option<IssuedTokens>, ApiError> {
+    let Ok(TokenRequest::RefreshToken(request)) = TokenRequest::read(form) else { return Ok(None) };
+    let Some(client) = client_auth::seen_client(deps, headers, form) else { return Ok(None) };
+    limits::count_client(deps, &client)?;
+    Ok(refresh_at_once(deps, &client, &request).await?)
+}
+
+async fn issue(deps: &Deps, headers: &HeaderMap, form: &Parameters) -> Result<IssuedTokens, ApiError> {
+    let client = client_auth::client(deps, headers, form).await?;
+    limits::count_client(deps, &client)?;
+    Ok(match TokenRequest::read(form)? {
+        TokenRequest::AuthorizationCode(request) => exchange_code(deps, &client, &request).await?,
+        TokenRequest::RefreshToken(_) if !client.profile.refreshes => {
+            let description = "the client is not registered for the refresh_token grant";
+            return Err(Refusal::new(ErrorCode::UnauthorizedClient, description).into());
+        }
+        TokenRequest::DeviceCode(_) if !deps.devices => return Err(UNSUPPORTED_GRANT_TYPE.into()),
+        TokenRequest::DeviceCode(request) => exchange_device_code(deps, &client, &request).await?,
+        TokenRequest::RefreshToken(request) => refresh(deps, &client, &request).await?,
+        TokenRequest::ClientCredentials(_) if !deps.client_credentials => {
+            return Err(UNSUPPORTED_GRANT_TYPE.into());
+        }
+        TokenRequest::ClientCredentials(request) => client_credentials(deps, &client, &request).await?,
+    })
 }

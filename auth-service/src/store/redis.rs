@@ -30,6 +30,12 @@
 //! [`Revocation::includes`](crate::domain::revocation::Revocation::includes) are there twice, in Rust and in Lua. Their
 //! bounds come from Rust, and a test drives both stores with the same verbs and compares every answer.
 //!
+//! # What is not asked first
+//!
+//! A refresh is one round trip: the process remembers the clients and families that it has seen, and prepares the trade on that; the
+//! script that trades compares the client with what is there, byte for byte, and does nothing when it differs. Then it is read, and
+//! decided anew. What was granted to a family never changes, and whether it is still there the script sees anyway.
+//!
 //! # What takes more than one step
 //!
 //! Redis answers nobody else while a script runs. So a cut ends a thousand records at a time: the first step revokes, the others end what
@@ -58,6 +64,7 @@ mod refresh;
 mod reply;
 mod revocations;
 mod scripts;
+mod seen;
 mod sessions;
 mod settings;
 mod upstream;
@@ -75,6 +82,7 @@ use follower::Copy;
 use link::Link;
 use reply::{Answer, Page, corrupt, seconds};
 use scripts::Scripts;
+use seen::Seen;
 
 pub use settings::{RedisSettings, RedisSettingsError};
 
@@ -111,6 +119,7 @@ struct Inner {
     link: Link,
     scripts: Scripts,
     copy: Copy,
+    seen: Seen,
     rng: Arc<dyn Rng>,
 }
 
@@ -122,7 +131,7 @@ impl RedisStore {
     /// [`RedisError`].
     pub async fn open(settings: &RedisSettings, rng: Arc<dyn Rng>) -> Result<Self, RedisError> {
         let link = Link::connect(settings).await?;
-        let inner = Inner { link, scripts: Scripts::new(), copy: Copy::new(), rng };
+        let inner = Inner { link, scripts: Scripts::new(), copy: Copy::new(), seen: Seen::new(), rng };
         inner.check_eviction().await?;
         follower::catch_up(&inner).await?;
         let bell = Link::connect(settings).await?;

@@ -35,3 +35,19 @@ fn c_02_of_50_who_redeem_a_code_at_two_replicas_at_once_one_gets_tokens_and_they
     world.service = other;
     assert!(world.insist(&client.refresh(&tokens.refresh)).status == 400 && world.grants(&client) == 0);
 }
+
+#[test]
+fn d_13_a_client_that_one_replica_deletes_refreshes_nothing_at_another_that_knew_it() {
+    let mut world = World::new(Some(Server::start()), 1, &[]);
+    let other = world.replica();
+    let (client, code) = world.with_code();
+    let mut tokens = Tokens::of(&world.insist(&client.redeem(&code)));
+    for _ in 0..2 {
+        tokens = Tokens::of(&world.insist(&client.refresh(&tokens.refresh)));
+    }
+    let deleted = finish(begin(other.public, &client.manage("DELETE")).unwrap()).unwrap();
+    assert_eq!(deleted.status, 204, "{deleted:?}");
+    let refused = world.insist(&client.refresh(&tokens.refresh));
+    assert_eq!((refused.status, refused.member("error").as_str()), (401, "invalid_client"));
+    assert_eq!(world.grants(&client), 0);
+}

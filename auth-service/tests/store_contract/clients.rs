@@ -36,6 +36,35 @@ pub(crate) async fn d_11_a_client_is_replaced_as_a_whole_by_who_has_its_token(st
     store.purge(UnixTime::from_secs(9_000_000_000)).await.unwrap();
 }
 
+pub(crate) async fn a_trade_for_a_client_that_was_seen_fails_when_it_has_changed(store: &dyn Store) {
+    let mut seen = client("c", Some(at(500)));
+    store.insert_client(&seen).await.unwrap();
+    open_family(store, 52).await;
+    let trade = |presented, successor, now| rotation(52, presented, successor, now);
+    assert_eq!(store.client(&seen.id, at(1)).await.unwrap().as_ref(), Some(&seen));
+    let rotated = store.rotate_seen(&trade("r1", "r2", at(1)), &seen).await.unwrap();
+    assert_eq!(rotated, Some(Rotated::Fresh));
+    let rotated = store.rotate_seen(&trade("r1", "r2", at(2)), &seen).await.unwrap();
+    assert_eq!(rotated, Some(Rotated::Again { behind: 1 }));
+    let rotated = store.rotate_seen(&rotation(53, "r1", "r2", at(2)), &seen).await.unwrap();
+    assert_eq!(rotated, Some(Rotated::Unknown), "of a family that is not there");
+    let other = Client { authentication: ClientAuthentication::None, ..seen.clone() };
+    let nobody = client("nobody", None);
+    for (who, now) in [(&other, at(3)), (&nobody, at(3)), (&seen, at(500))] {
+        assert_eq!(store.rotate_seen(&trade("r2", "x", now), who).await.unwrap(), None, "{who:?} at {now:?}");
+    }
+    store.extend_client(&seen.id, Some(at(900)), at(3)).await.unwrap();
+    assert_eq!(store.rotate_seen(&trade("r2", "x", at(4)), &seen).await.unwrap(), None);
+    seen.expires_at = Some(at(900));
+    let rotated = store.rotate_seen(&trade("r2", "r3", at(4)), &seen).await.unwrap();
+    assert_eq!(rotated, Some(Rotated::Fresh), "nothing had happened to the family");
+    assert!(store.replace_client(&Client { expires_at: Some(at(900)), ..other }, at(5)).await.unwrap());
+    assert_eq!(store.rotate_seen(&trade("r3", "x", at(5)), &seen).await.unwrap(), None, "D-11");
+    assert!(store.remove_client(&seen.id, at(6)).await.unwrap());
+    assert_eq!(store.rotate_seen(&trade("r3", "x", at(6)), &seen).await.unwrap(), None, "D-13");
+    store.purge(at(9000)).await.unwrap();
+}
+
 pub(crate) async fn the_keys_of_a_client_come_back_as_they_were(store: &dyn Store) {
     let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"one","use":"sig"}"#;
     let inline = InlineKeys::parse(serde_json::from_str(&format!(r#"{{"keys":[{jwk}]}}"#)).unwrap()).unwrap();

@@ -241,6 +241,7 @@ async fn keeps_the_contract(store: Arc<dyn Store>) {
     consents::c_24_of_who_was_cut_off_a_moment_ago_nothing_begins(store.as_ref()).await;
     consents::j_03_a_user_has_a_bounded_number_of_families_of_one_client(store.as_ref()).await;
     clients::d_11_a_client_is_replaced_as_a_whole_by_who_has_its_token(store.as_ref()).await;
+    clients::a_trade_for_a_client_that_was_seen_fails_when_it_has_changed(store.as_ref()).await;
     clients::d_13_with_a_client_everything_of_it_goes(store.as_ref()).await;
     clients::d_13_a_client_that_is_used_while_it_is_deleted_stays_deleted(&store).await;
     clients_live_until_they_expire(store.as_ref()).await;

@@ -67,7 +67,7 @@ impl ClientStore for EmbeddedStore {
     }
 }
 
-fn living(change: &Change, key: &[u8], now: UnixTime) -> Result<Option<Client>, StoreError> {
+pub(super) fn living(change: &Change, key: &[u8], now: UnixTime) -> Result<Option<Client>, StoreError> {
     let stored = table::read_to_change::<Client>(change, Kind::Client, key)?;
     Ok(stored.and_then(|stored| stored.live(now)))
 }

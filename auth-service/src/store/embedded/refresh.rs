@@ -6,7 +6,8 @@ use gateway_core::time::UnixTime;
 use super::super::records::Family;
 use super::super::{FamilyOpening, LiveRefresh, RefreshStore, Rotated, Rotation, StoreError, about};
 use super::table::{self, Change, Kind, Stored};
-use super::{EmbeddedStore, index, inventory, revocations};
+use super::{EmbeddedStore, clients, index, inventory, revocations};
+use crate::domain::client::Client;
 use crate::domain::grant::{Access, FamilyId};
 use crate::domain::secret::Digest;
 use crate::domain::token::{IssuedToken, Trail};
@@ -55,6 +56,15 @@ impl RefreshStore for EmbeddedStore {
     async fn rotate_refresh(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
         let rotation = *rotation;
         self.write(move |change| rotate(change, &rotation)).await
+    }
+
+    async fn rotate_seen(&self, rotation: &Rotation, client: &Client) -> Result<Option<Rotated>, StoreError> {
+        let (rotation, seen) = (*rotation, client.clone());
+        self.write(move |change| {
+            let client = clients::living(change, seen.id.as_str().as_bytes(), rotation.now)?;
+            if client.as_ref() == Some(&seen) { rotate(change, &rotation).map(Some) } else { Ok(None) }
+        })
+        .await
     }
 
     async fn revoke_family(&self, family: FamilyId, now: UnixTime) -> Result<(), StoreError> {

@@ -84,7 +84,13 @@ impl AuthorizationStore for RedisStore {
         }
         let redeemed = self.inner.verb(&self.inner.scripts.redeem, &keys::code(code), &arguments).await?;
         match (redeemed.0.as_str(), redeemed.1) {
-            ("first", record) => restore(&record).map(Redemption::First),
+            ("first", record) => {
+                let grant: CodeGrant = restore(&record)?;
+                if issue.is_some_and(|issue| issue.family.is_some()) {
+                    self.inner.seen.family(grant.family, &grant.access);
+                }
+                Ok(Redemption::First(grant))
+            }
             ("replayed", record) => restore(&record).map(Redemption::Replayed),
             ("unknown", _) => Ok(Redemption::Unknown),
             (other, _) => Err(corrupt(format_args!("redeem answered {other}"))),

@@ -1,11 +1,13 @@
 //! Registered clients.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use gateway_core::time::UnixTime;
 
 use super::super::{ClientStore, StoreError};
 use super::records::Owner;
-use super::reply::{json, seconds};
+use super::reply::{json, restore, seconds, time};
 use super::revocations::parts;
 use super::{RedisStore, keys};
 use crate::domain::client::{Client, ClientId};
@@ -21,8 +23,19 @@ impl ClientStore for RedisStore {
     }
 
     async fn client(&self, id: &ClientId, now: UnixTime) -> Result<Option<Client>, StoreError> {
-        let found = self.inner.read::<Client>(&keys::client(id), now).await?;
-        Ok(found.map(|(client, expires_at)| with_expiry(client, expires_at)))
+        let fields = self.inner.link.fields(&keys::client(id), ["record", "expires_at"]).await?;
+        let [Some(record), Some(expires_at)] = fields.as_slice() else { return Ok(None) };
+        let expires_at = time(expires_at)?;
+        if now >= expires_at {
+            return Ok(None);
+        }
+        let client = with_expiry(restore(record)?, expires_at);
+        self.inner.seen.client(&client, record);
+        Ok(Some(client))
+    }
+
+    fn seen_client(&self, id: &ClientId) -> Option<Arc<Client>> {
+        self.inner.seen.client_of(id)
     }
 
     async fn extend_client(
@@ -32,7 +45,9 @@ impl ClientStore for RedisStore {
         now: UnixTime,
     ) -> Result<(), StoreError> {
         let arguments = [seconds(expiry(expires_at)), seconds(now)];
-        self.inner.verb(&self.inner.scripts.extend, &keys::client(id), &arguments).await.map(drop)
+        self.inner.verb(&self.inner.scripts.extend, &keys::client(id), &arguments).await?;
+        self.inner.seen.extended(id, expires_at);
+        Ok(())
     }
 
     async fn replace_client(&self, client: &Client, now: UnixTime) -> Result<bool, StoreError> {

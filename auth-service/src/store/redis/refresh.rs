@@ -1,5 +1,7 @@
 //! Families of refresh tokens.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use gateway_core::time::UnixTime;
 
@@ -7,7 +9,9 @@ use super::super::{LiveRefresh, RefreshStore, Rotated, Rotation, StoreError};
 use super::authorizations::token;
 use super::records::Owner;
 use super::reply::{corrupt, restore, seconds, time};
-use super::{RedisStore, keys};
+use super::seen::ClientState;
+use super::{Inner, RedisStore, keys};
+use crate::domain::client::Client;
 use crate::domain::grant::{Access, FamilyId};
 use crate::domain::secret::Digest;
 use crate::domain::token::IssuedToken;
@@ -28,7 +32,14 @@ impl RefreshStore for RedisStore {
 
     async fn family(&self, family: FamilyId, now: UnixTime) -> Result<Option<Access>, StoreError> {
         let found = self.inner.read::<Access>(&keys::family(family), now).await?;
-        Ok(found.map(|(access, _)| access))
+        Ok(found.map(|(access, _)| {
+            self.inner.seen.family(family, &access);
+            access
+        }))
+    }
+
+    fn seen_family(&self, family: FamilyId) -> Option<Arc<Access>> {
+        self.inner.seen.access_of(family)
     }
 
     async fn live_refresh(
@@ -49,6 +60,28 @@ impl RefreshStore for RedisStore {
     }
 
     async fn rotate_refresh(&self, rotation: &Rotation) -> Result<Rotated, StoreError> {
+        let rotated = self.inner.rotate(rotation, None).await?;
+        rotated.ok_or_else(|| corrupt("rotate was asked about no client and answered about one"))
+    }
+
+    async fn rotate_seen(&self, rotation: &Rotation, client: &Client) -> Result<Option<Rotated>, StoreError> {
+        let Some(state) = self.inner.seen.state_of(client) else { return Ok(None) };
+        self.inner.rotate(rotation, Some(state)).await
+    }
+
+    async fn revoke_family(&self, family: FamilyId, now: UnixTime) -> Result<(), StoreError> {
+        let script = &self.inner.scripts.end_family;
+        self.inner.verb(script, &keys::family(family), &[seconds(now)]).await.map(drop)
+    }
+}
+
+impl Inner {
+    /// Trades a refresh token. With the state of a client only if the client is still in it; else `None`.
+    async fn rotate(
+        &self,
+        rotation: &Rotation,
+        client: Option<ClientState>,
+    ) -> Result<Option<Rotated>, StoreError> {
         let mut arguments = vec![
             seconds(rotation.now),
             rotation.presented.to_text(),
@@ -57,19 +90,16 @@ impl RefreshStore for RedisStore {
             seconds(rotation.expires_at),
         ];
         arguments.extend(token(&rotation.issued));
-        let key = keys::family(rotation.family);
-        let rotated = self.inner.verb(&self.inner.scripts.rotate, &key, &arguments).await?;
-        match (rotated.0.as_str(), rotated.1) {
-            ("fresh", _) => Ok(Rotated::Fresh),
-            ("again", behind) => Ok(Rotated::Again { behind: behind.parse().map_err(corrupt)? }),
-            ("reused", _) => Ok(Rotated::Reused),
-            ("unknown", _) => Ok(Rotated::Unknown),
-            (other, _) => Err(corrupt(format_args!("rotate answered {other}"))),
+        arguments.extend(client.into_iter().flatten());
+        let (word, payload) =
+            self.verb(&self.scripts.rotate, &keys::family(rotation.family), &arguments).await?;
+        match word.as_str() {
+            "fresh" => Ok(Some(Rotated::Fresh)),
+            "again" => Ok(Some(Rotated::Again { behind: payload.parse().map_err(corrupt)? })),
+            "reused" => Ok(Some(Rotated::Reused)),
+            "unknown" => Ok(Some(Rotated::Unknown)),
+            "changed" => Ok(None),
+            other => Err(corrupt(format_args!("rotate answered {other}"))),
         }
-    }
-
-    async fn revoke_family(&self, family: FamilyId, now: UnixTime) -> Result<(), StoreError> {
-        let script = &self.inner.scripts.end_family;
-        self.inner.verb(script, &keys::family(family), &[seconds(now)]).await.map(drop)
     }
 }

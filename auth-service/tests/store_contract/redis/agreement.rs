@@ -30,6 +30,7 @@ enum Ask {
     InsertCode(u8, bool),
     Redeem(u8, Option<bool>),
     Rotate(u8, u8, u64),
+    RotateSeen(u8, u8),
     Hoard(u8),
     RevokeFamily(u8),
     RevokeToken(u8),
@@ -62,6 +63,7 @@ fn ask() -> impl Strategy<Value = Ask> {
         4 => (0_u8..2, proptest::option::of(any::<bool>())).prop_map(|(code, issue)| Ask::Redeem(code, issue)),
         8 => (0_u8..2, 1_u8..5, select(&[0, 60][..]))
             .prop_map(|(family, token, grace)| Ask::Rotate(family, token, grace)),
+        4 => (0_u8..2, 1_u8..5).prop_map(|(family, token)| Ask::RotateSeen(family, token)),
         2 => (0_u8..2).prop_map(Ask::Hoard),
         1 => (0_u8..2).prop_map(Ask::RevokeFamily),
         1 => (0_u8..3).prop_map(Ask::RevokeToken),
@@ -107,6 +109,12 @@ async fn answer(store: &dyn Store, ask: &Ask, now: UnixTime) -> String {
         }
         Ask::Rotate(number, token, grace) => {
             shown(store.rotate_refresh(&trade(*number, *token, *grace, now)).await)
+        }
+        Ask::RotateSeen(number, token) => {
+            let Some(client) = store.client(&client_id("c"), now).await.unwrap() else {
+                return String::new();
+            };
+            shown(store.rotate_seen(&trade(*number, *token, 60, now), &client).await)
         }
         Ask::Hoard(number) => hoard(store, *number, now).await,
         Ask::RevokeFamily(number) => shown(store.revoke_family(family(*number), now).await),

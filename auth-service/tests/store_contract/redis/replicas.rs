@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth_service::domain::client::{Client, ClientAuthentication};
 use auth_service::domain::grant::BrowserSignIn;
 use auth_service::domain::revocation::Revocation;
 use auth_service::domain::revocation::TokenFacts;
@@ -72,6 +73,40 @@ async fn c_22_a_refresh_token_that_is_traded_at_two_replicas_at_once_has_one_suc
     let answers = tasks.join_all().await;
     assert_eq!(answers.iter().filter(|answer| **answer == Rotated::Fresh).count(), 1);
     assert_eq!(answers.iter().filter(|answer| **answer == Rotated::Again { behind: 1 }).count(), 19);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_one_replica_has_seen_decides_nothing_once_another_has_changed_it() {
+    let server = Server::start();
+    let [here, there] = two(&server).await;
+    let named = client("c", Some(at(900)));
+    there.insert_client(&named).await.unwrap();
+    open_family(here.as_ref(), 1).await;
+    assert_eq!(here.seen_client(&named.id), None);
+    assert!(here.client(&named.id, T0).await.unwrap().is_some());
+    let seen = here.seen_client(&named.id).unwrap();
+    assert_eq!((&*seen, &*here.seen_family(family(1)).unwrap()), (&named, &access()));
+    let fresh = here.rotate_seen(&rotation(1, "r1", "r2", T0), &seen).await.unwrap();
+    assert_eq!(fresh, Some(Rotated::Fresh));
+
+    let public = Client { authentication: ClientAuthentication::None, ..named.clone() };
+    assert!(there.replace_client(&public, T0).await.unwrap());
+    assert_eq!(here.rotate_seen(&rotation(1, "r2", "r3", T0), &seen).await.unwrap(), None, "D-11");
+    assert_eq!(here.rotate_seen(&rotation(1, "r2", "r3", T0), &public).await.unwrap(), None, "not seen yet");
+    assert_eq!(here.client(&named.id, T0).await.unwrap(), Some(public.clone()));
+    let fresh = here.rotate_seen(&rotation(1, "r2", "r3", T0), &public).await.unwrap();
+    assert_eq!(fresh, Some(Rotated::Fresh));
+
+    there.revoke_family(family(1), T0).await.unwrap();
+    let gone = here.rotate_seen(&rotation(1, "r3", "r4", T0), &public).await.unwrap();
+    assert_eq!((gone, here.seen_family(family(1)).is_some()), (Some(Rotated::Unknown), true));
+    open_family(here.as_ref(), 2).await;
+    there.cut_off(&user_cut(T0), T0).await.unwrap();
+    let gone = here.rotate_seen(&rotation(2, "r1", "r2", T0), &public).await.unwrap();
+    assert_eq!(gone, Some(Rotated::Unknown), "the user was cut off");
+    assert!(there.remove_client(&named.id, T0).await.unwrap());
+    open_family(here.as_ref(), 3).await;
+    assert_eq!(here.rotate_seen(&rotation(3, "r1", "r2", T0), &public).await.unwrap(), None, "D-13");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

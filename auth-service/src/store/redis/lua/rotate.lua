@@ -1,6 +1,12 @@
 -- KEYS: the family. ARGV: now, digest of the token that is presented, digest of its successor, grace, the family's new
--- expiry, then the access token that is issued: jti, iat, exp. Who is too late ends the family.
+-- expiry, then the access token that is issued: jti, iat, exp; then id, record and expiry of a client that must still be as it was
+-- seen (or nothing). Who is too late ends the family.
 local now, presented, successor, grace = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
+if ARGV[9] then
+  local client = redis.call('HMGET', ROOT .. 'client:' .. ARGV[9], 'record', 'expires_at')
+  local is_the_same = client[1] == ARGV[10] and client[2] == ARGV[11]
+  if not is_the_same or now >= tonumber(client[2]) then return answer('changed') end
+end
 local names = { 'expires_at', 'current', 'retired', 'issued', 'forgotten_until', 'user', 'client' }
 local family = {}
 for i, value in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do family[names[i]] = value end

@@ -1,13 +1,13 @@
 //! The service under test, and the requests that tests send to it.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::Arc;
 
 use auth_service::app::STORE_FILE;
 use auth_service::documents::Documents;
 use auth_service::domain::catalogue::Catalogue;
+use auth_service::domain::consent::RememberedClients;
 use auth_service::flow::verify::Verifier;
 use auth_service::flow::{Deps, Ending, Lifetimes};
 use auth_service::identity::local::LocalUsers;
@@ -30,7 +30,8 @@ use service_kit::random::SequenceRng;
 use service_kit::settings::Reader;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
-use tracing_subscriber::fmt::MakeWriter;
+
+use crate::logs::capture;
 
 /// Where the gateway is reached; over https, so that cookies are the strict ones.
 pub(crate) const ISSUER: &str = "https://gw.example";
@@ -64,41 +65,6 @@ pub(crate) const ROTATION: Rotation =
 pub(crate) const HASH: &str =
     "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$4Smw+8uJE9vkMuQHTI8JCch07funn1w88/v1CwyXAOw";
 
-/// Everything that was logged since the first [`TestApp`], down to `trace`. One subscriber for all tests: `tracing`
-/// decides once per process whether a line is wanted.
-static LOGS: LazyLock<Captured> = LazyLock::new(|| {
-    let captured = Captured::default();
-    tracing_subscriber::fmt().with_env_filter("trace").with_ansi(false).with_writer(captured.clone()).init();
-    captured
-});
-
-/// What was logged so far.
-pub(crate) fn logs() -> String {
-    String::from_utf8(LOGS.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
-}
-
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Captured {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
 /// The service, its clock and its directory.
 pub(crate) struct TestApp {
     pub(crate) clock: Arc<ManualClock>,
@@ -125,6 +91,7 @@ struct Options {
     without_devices: bool,
     client_credentials: bool,
     lifetimes: Option<Lifetimes>,
+    remembered_clients: RememberedClients,
 }
 
 impl TestApp {
@@ -146,6 +113,19 @@ impl TestApp {
     pub(crate) fn living(lifetimes: Lifetimes) -> Self {
         let lifetimes = Some(lifetimes);
         Self::fresh(ISSUER, &["time", "fetch"], Options { lifetimes, ..Options::default() })
+    }
+
+    /// A service in which consent can be remembered of clients with this metadata: it was started again when they were there.
+    pub(crate) async fn remembering(lifetimes: Lifetimes, metadata: &[Value]) -> (Self, Vec<Value>) {
+        let first = Self::new();
+        let mut clients = Vec::new();
+        for metadata in metadata {
+            clients.push(first.register(&metadata.to_string()).await.json());
+        }
+        let ids: Vec<_> = clients.iter().filter_map(|client| client["client_id"].as_str()).collect();
+        let remembered_clients = ids.join(",").parse().unwrap();
+        let options = Options { remembered_clients, lifetimes: Some(lifetimes), ..Options::default() };
+        (Self::at_home(first.end(), ISSUER, &["time", "fetch"], options), clients)
     }
 
     /// A service that takes clients that describe themselves.
@@ -192,8 +172,8 @@ impl TestApp {
     }
 
     fn at_home(home: TempDir, issuer: &str, servers: &[&str], options: Options) -> Self {
-        let Options { rates, documents, providers, without_devices, client_credentials, lifetimes } = options;
-        LazyLock::force(&LOGS);
+        let lifetimes = options.lifetimes.unwrap_or(LIFETIMES);
+        capture();
         let clock = Arc::new(ManualClock::at(NOW));
         let rng = Arc::new(SequenceRng::default());
         let servers = servers.iter().map(|name| name.parse().unwrap()).collect();
@@ -203,24 +183,25 @@ impl TestApp {
             .with_resource_servers("rs_time=time,rs_fetch=fetch,rs_both=fetch,rs_both=time".parse().unwrap());
         let store: Arc<dyn Store> =
             Arc::new(EmbeddedStore::open(&home.path().join(STORE_FILE), rng.as_ref()).unwrap());
-        let providers = Arc::new(providers);
+        let providers = Arc::new(options.providers);
         let local = LocalUsers::new(&home.path().join("users.json"));
         let people = People::new(local, Arc::clone(&providers), Arc::clone(&store), Arc::clone(&clock) as _);
         let deps = Arc::new(Deps {
             verifier: Verifier::new(&catalogue),
             catalogue,
             store,
-            documents,
-            devices: !without_devices,
-            client_credentials,
+            documents: options.documents,
+            devices: !options.without_devices,
+            client_credentials: options.client_credentials,
+            remembered_clients: options.remembered_clients,
             identities: Arc::new(people),
             providers,
             keys,
             refresh_key: keys::refresh_key(home.path(), rng.as_ref()).unwrap(),
             clock: Arc::clone(&clock) as _,
             rng,
-            lifetimes: lifetimes.unwrap_or(LIFETIMES),
-            limits: Limits::new(&rates, &(Arc::clone(&clock) as _)),
+            lifetimes,
+            limits: Limits::new(&options.rates, &(Arc::clone(&clock) as _)),
             metrics: Metrics::of_process(),
             ending: Ending::default(),
         });

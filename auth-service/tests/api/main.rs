@@ -27,6 +27,7 @@ mod introspection;
 mod inventory;
 mod keys;
 mod limits;
+mod logs;
 mod metadata;
 mod page_snapshots;
 mod private_key_jwt;

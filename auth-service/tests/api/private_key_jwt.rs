@@ -6,9 +6,10 @@ use gateway_core::jwt::Algorithm;
 use gateway_core::jwt::sign::SigningKey;
 use serde_json::{Value, json};
 
-use crate::app::{Answer, CALLBACK, ISSUER, NOW, TestApp, logs};
+use crate::app::{Answer, CALLBACK, ISSUER, NOW, TestApp};
 use crate::browser::{claim, code_for, exchange};
 use crate::document_host::{CLIENT, DocumentHost, Manners, document};
+use crate::logs::logs;
 use crate::signer::{Signer, jwks, key};
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

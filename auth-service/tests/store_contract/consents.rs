@@ -1,6 +1,6 @@
 //! What every store promises about consents that are remembered and that are taken back.
 
-use auth_service::domain::consent::{ConsentKey, RememberedConsent};
+use auth_service::domain::consent::{ConsentKey, RememberedClients, RememberedConsent};
 use auth_service::domain::grant::{Access, CodeGrant};
 use auth_service::domain::revocation::Revocation;
 use auth_service::domain::user::Subject;
@@ -21,7 +21,8 @@ const END: UnixTime = UnixTime::from_secs(9_000_000_000);
 pub(crate) fn key(id: &str, subject: &Subject) -> ConsentKey {
     let (redirect_uri, server) = ("https://app.example/cb".parse().unwrap(), "time".parse().unwrap());
     let scope = ScopeSet::parse("mcp:time");
-    ConsentKey::of(&client(id, None), &redirect_uri, subject, &server, &scope).unwrap()
+    let clients: RememberedClients = id.parse().unwrap();
+    clients.key(&client(id, None), &redirect_uri, subject, &server, &scope).unwrap()
 }
 
 pub(crate) fn consent(id: &str, subject: &Subject) -> RememberedConsent {

@@ -109,6 +109,7 @@ fn refused(error: AuthorizeError) -> Response {
     match error {
         AuthorizeError::Untrusted(reason) => page::untrusted(reason),
         AuthorizeError::Refused(reply_to, refusal) => see_other(&reply_to.with_refusal(&refusal)),
+        AuthorizeError::TooMany(error) => page::too_many(error),
         AuthorizeError::Internal(cause) => sign_in::unavailable(&cause),
     }
 }

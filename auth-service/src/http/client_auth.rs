@@ -26,7 +26,11 @@ pub(super) async fn client(deps: &Deps, headers: &HeaderMap, form: &Parameters) 
             let credentials = basic(only).ok_or(ApiError::BasicRefused(FAILED))?;
             agrees(&credentials, form)?;
             authenticate(deps, &credentials).await.map_err(|error| match error {
-                FlowError::Refused(refusal) => ApiError::BasicRefused(refusal),
+                FlowError::Refused(refusal) if refusal.code == ErrorCode::InvalidClient => {
+                    ApiError::BasicRefused(refusal)
+                }
+                FlowError::Refused(refusal) => ApiError::Refused(refusal),
+                FlowError::TooMany(error) => ApiError::TooMany(error),
                 FlowError::Internal(cause) => ApiError::Internal(cause),
             })
         }

@@ -82,7 +82,11 @@ pub(super) fn examine() -> Vec<Finding> {
 }
 
 fn data(data_dir: &Path) -> Finding {
-    match data_dir::prepare(data_dir) {
+    if !data_dir.exists() {
+        let detail = format_args!("{} is not there yet; the first start makes it", data_dir.display());
+        return finding(State::Doubtful, "DATA_DIR", detail);
+    }
+    match data_dir::probe(data_dir) {
         Ok(()) => finding(State::Good, "DATA_DIR", format_args!("{} can be written", data_dir.display())),
         Err(error) => finding(State::Bad, "DATA_DIR", error),
     }

@@ -52,6 +52,10 @@ fn the_doctor_says_what_is_right_what_is_doubtful_and_what_is_wrong() {
     };
     let (code, said) = examined(None);
     assert!(
+        said.contains("look DATA_DIR: ") && !home.path().join("data").exists(),
+        "it changes nothing: {said}"
+    );
+    assert!(
         code == Some(0) && said.contains("look signing keys: none yet") && said.contains("look users: "),
         "{said}"
     );

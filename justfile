@@ -67,6 +67,22 @@ oauth-list-registrations:
 oauth-list-tokens *filter:
     @target/release/auth-service tokens list {{ filter }}
 
+# Delete a client of the running gateway: everything of it ends at once
+oauth-delete-client id:
+    @target/release/auth-service clients delete {{ quote(id) }}
+
+# Revoke one access token at the running gateway, by its `jti`
+oauth-revoke-token jti:
+    @target/release/auth-service tokens revoke {{ quote(jti) }}
+
+# Make a new signing key; it signs when everybody has fetched it
+oauth-rotate-keys:
+    @target/release/auth-service keys rotate
+
+# Look whether the settings, and everything they point to, are as they should be
+doctor:
+    @target/release/auth-service doctor
+
 # Count what the running gateway keeps
 oauth-stats:
     @target/release/auth-service stats

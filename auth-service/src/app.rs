@@ -74,6 +74,7 @@ pub async fn assemble(config: &Config) -> Result<Deps, StartError> {
         documents: config.documents.clone().map(|rules| Documents::new(outbound, rules)),
         devices: config.devices,
         client_credentials: config.client_credentials,
+        remembered_clients: config.remembered_clients.clone(),
         identities: Arc::new(people),
         providers,
         verifier: Verifier::new(&config.catalogue),

@@ -23,7 +23,7 @@ use crate::data_dir::{self, DataDirError};
 use crate::identity::password::PasswordError;
 use crate::identity::users_file::UsersFileError;
 use crate::keys::{self, KeyOrder, KeysError, SigningKeys};
-use crate::operator::{self, OperatorError};
+use crate::operator::OperatorError;
 use crate::server::{self, ServeError};
 use backup::{BackupCommandError, Restore};
 use inventory::{Clients, Tokens};
@@ -49,7 +49,7 @@ enum Command {
     /// Look after the clients of the running service.
     #[command(subcommand)]
     Clients(Clients),
-    /// Look at the grants of the running service.
+    /// Look after the grants and tokens of the running service.
     #[command(subcommand)]
     Tokens(Tokens),
     /// Count what the running service keeps.
@@ -239,7 +239,7 @@ fn revoke(order: &Revoke) -> Result<Value, CommandError> {
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), Value::from(value.as_deref()?))))
         .collect();
-    Ok(operator::post(address, "/internal/revocations", &Value::Object(order))?)
+    Ok(inventory::revoke(address, &Value::Object(order))?)
 }
 
 /// Prints what the running service says.

@@ -13,6 +13,7 @@ use service_kit::telemetry::LogSettings;
 
 use crate::documents::DocumentRules;
 use crate::domain::catalogue::{Catalogue, CatalogueError};
+use crate::domain::consent::RememberedClients;
 use crate::domain::resource_servers::ResourceServers;
 use crate::flow::Lifetimes;
 use crate::identity::upstream::settings::{self, ProviderSettings};
@@ -70,6 +71,8 @@ pub struct Config {
     pub devices: bool,
     /// `CLIENT_CREDENTIALS` (`false`): whether clients may act on their own behalf (RFC 6749 §4.4).
     pub client_credentials: bool,
+    /// `REMEMBERED_CONSENT_CLIENTS` (nobody): the clients that are known to check `iss`.
+    pub remembered_clients: RememberedClients,
     /// `OUTBOUND_CA_FILE`: certificates that are trusted besides those of the public web.
     pub roots: Roots,
     /// `REDIS_URL` with `REDIS_PASSWORD`: the store; without, it is a file in the data directory.
@@ -139,6 +142,7 @@ impl Config {
         let documents = documents(&mut reader);
         let devices = reader.or("DEVICE_GRANT", true, "true or false");
         let client_credentials = reader.or("CLIENT_CREDENTIALS", false, "true or false");
+        let remembered_clients = reader.explained("REMEMBERED_CONSENT_CLIENTS", RememberedClients::default());
         let roots = roots(&mut reader);
         let redis = redis(&mut reader);
         let catalogue =
@@ -156,6 +160,7 @@ impl Config {
                 documents,
                 devices,
                 client_credentials,
+                remembered_clients,
                 roots,
                 redis,
                 providers,

@@ -25,6 +25,15 @@ pub enum DataDirError {
 pub fn prepare(directory: &Path) -> Result<(), DataDirError> {
     let failed = |error| DataDirError::Directory(directory.to_owned(), error);
     DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+    probe(directory)
+}
+
+/// Makes sure that files can be made in the directory, and leaves it as it was.
+///
+/// # Errors
+/// [`DataDirError::Directory`].
+pub fn probe(directory: &Path) -> Result<(), DataDirError> {
+    let failed = |error| DataDirError::Directory(directory.to_owned(), error);
     let probe = directory.join(format!(".probe-{}", std::process::id()));
     std::fs::write(&probe, b"").map_err(failed)?;
     std::fs::remove_file(&probe).map_err(failed)

@@ -15,12 +15,21 @@ use crate::domain::client::Client;
 use crate::domain::client_document::{self, DocumentError, MAX_DOCUMENT};
 use crate::domain::document_url::DocumentUrl;
 use crate::domain::freshness;
+use crate::limits::TooMany;
 use crate::outbound::{Fetched, Origins, Outbound, OutboundError, Target};
 
 use cache::{Described, Slots};
 
-pub use cache::{RETRY_AFTER, STALE};
+pub use cache::RETRY_AFTER;
 pub use domains::{Domains, DomainsError};
+
+/// Seconds for which the description of a client may still be used when it is no longer fresh and cannot be fetched (RFC 5861
+/// §4): a client outlives a bad day of its website.
+pub const STALE: u64 = 86_400;
+
+/// Seconds for which a key set is fresh at most, whatever its website says, and for which it may still be used after that while
+/// it cannot be fetched: a key that was stolen and withdrawn proves nothing for much longer.
+pub const MAX_KEYS_FRESH: u64 = 3600;
 
 /// Longest key set that is read, in bytes.
 const MAX_KEY_SET: usize = 16 * 1024;
@@ -56,8 +65,8 @@ pub enum NoDocument {
     #[error("the host has no such document")]
     Gone,
     /// Nobody was asked: too many documents that are new here were wanted from one address.
-    #[error("too many clients that are new here were asked for from one address")]
-    TooMany,
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
     /// There is no answer. Whoever asks learns no more than that: what is inside of our network is nobody's business.
     #[error("the document cannot be fetched: {0}")]
     Unavailable(#[from] OutboundError),
@@ -70,34 +79,30 @@ impl Documents {
         Self { outbound, rules, clients: Slots::default(), keys: Slots::default() }
     }
 
-    /// Whether a document would have to be fetched that describes nobody we know.
-    #[must_use]
-    pub fn is_new(&self, url: &DocumentUrl) -> bool {
-        self.rules.domains.hold(url.host()) && !self.clients.describe(url)
-    }
-
-    /// The client that is described at `url`. Of those who ask at the same time one fetches, and the others wait for it.
+    /// The client that is described at `url`. Just before a document is fetched that describes nobody so far, `admit` is asked.
     ///
     /// # Errors
     /// [`NoDocument`].
-    pub async fn client(&self, url: &DocumentUrl, now: UnixTime) -> Result<Arc<Client>, NoDocument> {
+    pub async fn client(
+        &self,
+        url: &DocumentUrl,
+        now: UnixTime,
+        admit: impl FnOnce() -> Result<(), TooMany>,
+    ) -> Result<Arc<Client>, NoDocument> {
         if !self.rules.domains.hold(url.host()) {
             return Err(NoDocument::NotAllowed);
         }
-        let shared = self.clients.of(url);
-        let mut slot = shared.lock().await;
-        if let Some(known) = slot.known(now) {
-            return known;
-        }
-        let fetched = self.fetch(url, MAX_DOCUMENT, |body| client_document::parse(body, url, now)).await;
-        if fetched.is_ok() {
-            self.clients.keep(url, &shared);
-        }
-        slot.learn(fetched, now)
+        let fetch = async {
+            let Fetched { headers, body } = self.fetch(url, MAX_DOCUMENT).await?;
+            let content = Arc::new(client_document::parse(&body, url, now)?);
+            Ok(Described { content, fresh_for: fresh_for(&headers), stale_for: STALE })
+        };
+        self.clients.get(url, now, |_| true, admit, noted(url, fetch)).await
     }
 
-    /// The keys that are published at `url`. When the one named `kid` is not among those that are known, they are fetched
-    /// again, at most once in [`RETRY_AFTER`] seconds: clients change their keys.
+    /// The keys that are published at `url`, for at most [`MAX_KEYS_FRESH`] seconds. When the one named `kid` is not among those
+    /// that are known, they are fetched again, at most once in [`RETRY_AFTER`] seconds: clients change their keys. `admit` is
+    /// asked as in [`Self::client`].
     ///
     /// # Errors
     /// [`NoDocument`].
@@ -106,20 +111,19 @@ impl Documents {
         url: &DocumentUrl,
         kid: Option<&str>,
         now: UnixTime,
+        admit: impl FnOnce() -> Result<(), TooMany>,
     ) -> Result<Arc<KeySet>, NoDocument> {
         if !self.take_keys_from(url) {
             return Err(NoDocument::NotAllowed);
         }
-        let shared = self.keys.of(url);
-        let mut slot = shared.lock().await;
-        if let Some(known) = slot.known_to_hold(now, |keys| keys.find(kid).is_some()) {
-            return known;
-        }
-        let fetched = self.fetch(url, MAX_KEY_SET, |body| Ok(KeySet::parse(body)?)).await;
-        if fetched.is_ok() {
-            self.keys.keep(url, &shared);
-        }
-        slot.learn(fetched, now)
+        let fetch = async {
+            let Fetched { headers, body } = self.fetch(url, MAX_KEY_SET).await?;
+            let content = Arc::new(KeySet::parse(&body).map_err(DocumentError::from)?);
+            let fresh_for = fresh_for(&headers).min(MAX_KEYS_FRESH);
+            Ok(Described { content, fresh_for, stale_for: MAX_KEYS_FRESH })
+        };
+        let holds = |keys: &KeySet| keys.find(kid).is_some();
+        self.keys.get(url, now, holds, admit, noted(url, fetch)).await
     }
 
     /// Whether keys would be fetched from `url`: by the same rules as descriptions.
@@ -128,24 +132,20 @@ impl Documents {
         self.rules.domains.hold(url.host()) && Target::new(url.url(), &self.rules.private_origins).is_ok()
     }
 
-    async fn fetch<T>(
-        &self,
-        url: &DocumentUrl,
-        max_body: usize,
-        read: impl FnOnce(&[u8]) -> Result<T, DocumentError>,
-    ) -> Result<Described<T>, NoDocument> {
-        let described = self.get(url, max_body).await.and_then(|Fetched { headers, body }| {
-            Ok(Described { content: Arc::new(read(&body)?), fresh_for: fresh_for(&headers) })
-        });
-        described.inspect_err(|error| {
-            tracing::info!(host = url.host(), %error, "what a client publishes was not taken");
-        })
-    }
-
-    async fn get(&self, url: &DocumentUrl, max_body: usize) -> Result<Fetched, NoDocument> {
+    async fn fetch(&self, url: &DocumentUrl, max_body: usize) -> Result<Fetched, NoDocument> {
         let target = Target::new(url.url(), &self.rules.private_origins).map_err(OutboundError::from)?;
         self.outbound.get(&target, max_body).await.map_err(without_document)
     }
+}
+
+/// A failure stands in the log.
+async fn noted<T>(
+    url: &DocumentUrl,
+    fetch: impl Future<Output = Result<Described<T>, NoDocument>>,
+) -> Result<Described<T>, NoDocument> {
+    fetch.await.inspect_err(|error| {
+        tracing::info!(host = url.host(), %error, "what a client publishes was not taken");
+    })
 }
 
 fn without_document(error: OutboundError) -> NoDocument {

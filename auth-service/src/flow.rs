@@ -33,6 +33,7 @@ use tokio::sync::watch;
 use crate::documents::Documents;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::client::Client;
+use crate::domain::consent::RememberedClients;
 use crate::domain::refresh::RefreshKey;
 use crate::identity::Identities;
 use crate::identity::upstream::Providers;
@@ -54,6 +55,8 @@ pub struct Deps {
     pub devices: bool,
     /// Whether clients may act on their own behalf (RFC 6749 §4.4).
     pub client_credentials: bool,
+    /// Of whom consent can be remembered.
+    pub remembered_clients: RememberedClients,
     /// Who users are.
     pub identities: Arc<dyn Identities>,
     /// Where users sign in who have no password here.
@@ -117,7 +120,7 @@ pub struct Lifetimes {
     pub unused_client: u64,
     /// A browser's sign-in.
     pub session: u64,
-    /// A consent that its user wants remembered; 0 is no time at all: everybody is asked every time.
+    /// A consent that its user wants remembered, where that is possible; 0 is no time at all: everybody is asked every time.
     pub remembered_consent: u64,
     /// What a provider said about a user; then they must sign in there again.
     pub upstream: u64,

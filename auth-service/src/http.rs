@@ -19,6 +19,7 @@ mod metadata;
 mod middleware;
 mod origin;
 mod page;
+mod redirect;
 mod register;
 mod revocations;
 mod revoke;

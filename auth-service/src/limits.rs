@@ -45,7 +45,7 @@ struct Steady {
 /// How often each may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rates {
-    /// `LIMIT_REGISTER`: registrations, and clients that describe themselves and are new here, for each address.
+    /// `LIMIT_REGISTER`: registrations, and fetches of clients that describe themselves and are new here, or of their keys, for each address.
     pub register: Rate,
     /// `LIMIT_AUTHORIZE`: pages, for each address.
     pub authorize: Rate,
@@ -55,7 +55,7 @@ pub struct Rates {
     pub device: Rate,
     /// `LIMIT_TOKEN`: tokens, revocations and questions about tokens, for each address.
     pub token: Rate,
-    /// `LIMIT_TOKEN_CLIENT`: tokens, for each client with a secret.
+    /// `LIMIT_TOKEN_CLIENT`: tokens, for each client that authenticates, with a secret or a key.
     pub token_client: Rate,
     /// `PROXY_HOPS`: how many proxies of ours a request passes, each of which adds the address that it came from to
     /// `X-Forwarded-For`. What stands before that is the client's own word.
@@ -65,7 +65,7 @@ pub struct Rates {
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
-    /// A registration, or a client that describes itself and was not met before.
+    /// A registration, or a fetch of a client that describes itself and was not met before, or of its keys.
     Register,
     /// A page.
     Authorize,

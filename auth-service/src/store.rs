@@ -3,7 +3,7 @@
 //! One trait per concern. "Find, then delete" cannot be written with them: whatever must happen once is one verb, and
 //! every implementation makes it one transaction (redb) or one script (Redis). Not found is `Ok(None)`; so is
 //! expired, and *now* is always an argument. Secrets come in as digests only.
-//! `tests/store_contract.rs` is the suite that every implementation passes.
+//! `tests/store_contract/` is the suite that every implementation passes.
 
 mod about;
 mod assertion;

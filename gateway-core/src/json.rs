@@ -9,7 +9,10 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Reads one JSON object and nothing else. (serde would also fill a struct from an array, by position.)
-pub(crate) fn object<'a, T: Deserialize<'a>>(document: &'a [u8]) -> Result<T, serde_json::Error> {
+///
+/// # Errors
+/// What serde says, or that it is no object.
+pub fn object<'a, T: Deserialize<'a>>(document: &'a [u8]) -> Result<T, serde_json::Error> {
     let first = document.iter().find(|byte| !byte.is_ascii_whitespace());
     if first != Some(&b'{') {
         return Err(serde_json::Error::custom("expected a JSON object"));

@@ -18,7 +18,7 @@ pub mod bearer;
 pub mod gate;
 mod hash;
 pub mod identity_headers;
-mod json;
+pub mod json;
 pub mod jwks;
 pub mod jwt;
 pub mod origins;

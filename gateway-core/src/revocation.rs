@@ -151,7 +151,7 @@ impl Revocations {
         }
         if self.entries.len() > Self::MAX_ENTRIES {
             self.entries.clear();
-            self.everyone_before = now;
+            self.everyone_before = self.everyone_before.max(now);
         }
     }
 

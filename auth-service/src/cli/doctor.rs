@@ -3,17 +3,25 @@
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use gateway_core::resource::ServerName;
 use serde_json::Value;
+use service_kit::random::SystemRng;
 use service_kit::settings::ProcessEnv;
 
 use super::now;
 use crate::config::Config;
 use crate::data_dir;
+use crate::identity::upstream::{Provider, Providers};
 use crate::identity::users_file::{Accounts, UsersFileError};
 use crate::keys;
 use crate::operator::{self, OperatorError};
+use crate::store::redis::{RedisSettings, RedisStore};
+
+/// Longest wait for Redis; for a provider it is the same as at sign-in.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const METADATA: &str = "/.well-known/oauth-authorization-server";
 
@@ -71,6 +79,7 @@ pub(super) fn examine() -> Vec<Finding> {
         signing_keys(&config.places.data_dir),
         users(&config.places.users_file),
     ];
+    findings.extend(outside(&config));
     let service = service(config.internal_bind);
     let runs = service.state == State::Good;
     findings.push(service);
@@ -82,7 +91,11 @@ pub(super) fn examine() -> Vec<Finding> {
 }
 
 fn data(data_dir: &Path) -> Finding {
-    match data_dir::prepare(data_dir) {
+    if !data_dir.exists() {
+        let detail = format_args!("{} is not there yet; the first start makes it", data_dir.display());
+        return finding(State::Doubtful, "DATA_DIR", detail);
+    }
+    match data_dir::probe(data_dir) {
         Ok(()) => finding(State::Good, "DATA_DIR", format_args!("{} can be written", data_dir.display())),
         Err(error) => finding(State::Bad, "DATA_DIR", error),
     }
@@ -122,6 +135,56 @@ fn users(path: &Path) -> Finding {
     } else {
         let names = idle.join(", ");
         finding(State::Doubtful, "users", format_args!("may do nothing (roles, allowed_tools): {names}"))
+    }
+}
+
+/// What this service needs of others.
+fn outside(config: &Config) -> Vec<Finding> {
+    if config.redis.is_none() && config.providers.is_empty() {
+        return Vec::new();
+    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return vec![finding(State::Bad, "runtime", error)],
+    };
+    runtime.block_on(async {
+        let mut findings = Vec::new();
+        if let Some(settings) = &config.redis {
+            findings.push(redis(settings).await);
+        }
+        match Providers::new(config.providers.clone()) {
+            Ok(providers) => {
+                for it in providers.iter() {
+                    findings.push(provider(it).await);
+                }
+            }
+            Err(error) => findings.push(finding(State::Bad, "provider", error)),
+        }
+        findings
+    })
+}
+
+async fn redis(settings: &RedisSettings) -> Finding {
+    let opened = tokio::time::timeout(PATIENCE, RedisStore::open(settings, Arc::new(SystemRng))).await;
+    match opened {
+        Ok(Ok(_)) => {
+            finding(State::Good, "REDIS_URL", format_args!("{settings} answers, and keeps what it is given"))
+        }
+        Ok(Err(error)) => finding(State::Bad, "REDIS_URL", format_args!("{settings}: {error}")),
+        Err(_) => finding(State::Bad, "REDIS_URL", format_args!("{settings}: no answer in time")),
+    }
+}
+
+async fn provider(provider: &Provider) -> Finding {
+    let name = provider.id().as_str();
+    match provider.discover(now()).await {
+        Ok(true) => finding(State::Good, "provider", format_args!("{name}: its discovery document is right")),
+        Ok(false) => finding(
+            State::Doubtful,
+            "provider",
+            format_args!("{name}: not looked at, it says nothing about itself"),
+        ),
+        Err(error) => finding(State::Bad, "provider", format_args!("{name}: {error}")),
     }
 }
 

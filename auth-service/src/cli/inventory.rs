@@ -65,7 +65,7 @@ pub(super) struct Permissions {
     allowed_tools: Vec<String>,
 }
 
-/// What to do with grants.
+/// What to do with grants and access tokens.
 #[derive(Debug, Subcommand)]
 pub(super) enum Tokens {
     /// Show the living grants: who gave which client what, when, and when it was last used. `revoke` ends them.
@@ -77,14 +77,28 @@ pub(super) enum Tokens {
         #[arg(long, value_name = "ID", allow_hyphen_values = true)]
         client: Option<String>,
     },
+    /// Revoke one access token, as `revoke --token` does.
+    Revoke {
+        /// The token's `jti`.
+        #[arg(allow_hyphen_values = true)]
+        jti: String,
+    },
 }
 
-/// Shows the grants that `order` asks for.
+/// Carries out `order` at the service whose internal port is bound to `bound`; gives what is printed.
 pub(super) fn tokens(bound: SocketAddr, order: &Tokens) -> Result<Value, OperatorError> {
-    let Tokens::List { user, client } = order;
+    let (user, client) = match order {
+        Tokens::Revoke { jti } => return revoke(bound, &json!({ "jti": jti })),
+        Tokens::List { user, client } => (user, client),
+    };
     let filters = [("user", user), ("client_id", client)].into_iter();
     let filters = filters.filter_map(|(name, value)| Some(format!("&{name}={}", encoded(value.as_deref()?))));
     all(bound, "grants", &filters.collect::<String>())
+}
+
+/// Revokes what `order` names; gives the entry of the feed.
+pub(super) fn revoke(bound: SocketAddr, order: &Value) -> Result<Value, OperatorError> {
+    operator::post(bound, "/internal/revocations", order)
 }
 
 /// Carries out `order` at the service whose internal port is bound to `bound`, and in the users file; gives what is printed.

@@ -30,6 +30,7 @@ fn without_settings_everything_has_its_default() {
     };
     assert_eq!(config.lifetimes, expected);
     assert!(config.devices && !config.client_credentials);
+    assert_eq!(config.remembered_clients, RememberedClients::default(), "b_03: of nobody");
     assert!(config.redis.is_none(), "the store is embedded");
     assert_eq!(config.documents, Some(DocumentRules::default()));
 }

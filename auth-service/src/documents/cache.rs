@@ -1,16 +1,13 @@
 //! What is remembered of one document, and of how many. The time is an argument.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway_core::time::UnixTime;
 
 use super::NoDocument;
 use crate::domain::document_url::DocumentUrl;
-
-/// Seconds for which a document may still be used when it is no longer fresh and cannot be fetched (RFC 5861 §4): a client
-/// outlives a bad day of its website.
-pub const STALE: u64 = 86_400;
+use crate::limits::TooMany;
 
 /// Seconds after a failure until the same document is fetched again. This is no cached answer, which the draft forbids
 /// (§5.2), but a limit on how often anybody can make us ask.
@@ -25,6 +22,8 @@ pub(super) struct Described<T> {
     pub(super) content: Arc<T>,
     /// Seconds.
     pub(super) fresh_for: u64,
+    /// Seconds after that for which it may still be used while it cannot be fetched (RFC 5861 §4).
+    pub(super) stale_for: u64,
 }
 
 /// What is known of one document.
@@ -45,6 +44,7 @@ struct Document<T> {
     content: Arc<T>,
     fetched_at: UnixTime,
     fresh_until: UnixTime,
+    stale_until: UnixTime,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +54,11 @@ struct Failure {
 }
 
 impl<T> Slot<T> {
+    /// Whether a document is known that says something.
+    const fn describes(&self) -> bool {
+        self.document.is_some()
+    }
+
     /// Like [`Self::known`], but a document in which something is missing is asked for again, long before it is stale.
     pub(super) fn known_to_hold(
         &self,
@@ -81,11 +86,15 @@ impl<T> Slot<T> {
         now: UnixTime,
     ) -> Result<Arc<T>, NoDocument> {
         match fetched {
-            Ok(Described { content, fresh_for }) => {
+            Ok(Described { content, fresh_for, stale_for }) => {
                 let fresh_until = now.plus(fresh_for);
                 self.failure = None;
-                self.document =
-                    Some(Document { content: Arc::clone(&content), fetched_at: now, fresh_until });
+                self.document = Some(Document {
+                    content: Arc::clone(&content),
+                    fetched_at: now,
+                    fresh_until,
+                    stale_until: fresh_until.plus(stale_for),
+                });
                 Ok(content)
             }
             Err(error) => {
@@ -100,7 +109,7 @@ impl<T> Slot<T> {
 
     /// After a failure: the old document, as long as it may stand in.
     fn after(&self, error: NoDocument, now: UnixTime) -> Result<Arc<T>, NoDocument> {
-        let usable = self.document.as_ref().filter(|it| now < it.fresh_until.plus(STALE));
+        let usable = self.document.as_ref().filter(|it| now < it.stale_until);
         usable.map(|document| Arc::clone(&document.content)).ok_or(error)
     }
 }
@@ -108,7 +117,7 @@ impl<T> Slot<T> {
 /// Whether a failure says nothing about the client. The others are its own words: it has changed, or withdrawn.
 const fn is_passing(error: NoDocument) -> bool {
     match error {
-        NoDocument::Unavailable(_) | NoDocument::TooMany => true,
+        NoDocument::Unavailable(_) | NoDocument::TooMany(_) => true,
         NoDocument::NotAllowed | NoDocument::Refused(_) | NoDocument::Gone => false,
     }
 }
@@ -130,8 +139,27 @@ struct Generations<T> {
     old: HashMap<DocumentUrl, Shared<T>>,
 }
 
-/// Who holds the lock fetches; who waits for it finds the answer.
-pub(super) type Shared<T> = Arc<tokio::sync::Mutex<Slot<T>>>;
+type Shared<T> = Arc<Place<T>>;
+
+/// A slot, and whose turn it is to fill it.
+#[derive(Debug)]
+struct Place<T> {
+    slot: Mutex<Slot<T>>,
+    /// Who holds it fetches; who waits for it finds the answer. What is known is read without it.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl<T> Default for Place<T> {
+    fn default() -> Self {
+        Self { slot: Mutex::default(), turn: tokio::sync::Mutex::default() }
+    }
+}
+
+impl<T> Place<T> {
+    fn slot(&self) -> MutexGuard<'_, Slot<T>> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
@@ -146,25 +174,59 @@ impl<T> Default for Generations<T> {
 }
 
 impl<T> Slots<T> {
+    /// The document at `url`: as it is known, if that `holds` what is looked for, or else as it is fetched. Of those who ask at the
+    /// same time one fetches, and only those wait for it whose answer is not known yet. Just before a document is fetched
+    /// that describes nobody so far, `admit` is asked.
+    ///
+    /// # Errors
+    /// [`NoDocument`].
+    pub(super) async fn get(
+        &self,
+        url: &DocumentUrl,
+        now: UnixTime,
+        holds: impl Fn(&T) -> bool,
+        admit: impl FnOnce() -> Result<(), TooMany>,
+        fetch: impl Future<Output = Result<Described<T>, NoDocument>>,
+    ) -> Result<Arc<T>, NoDocument> {
+        let place = self.of(url);
+        let known = || place.slot().known_to_hold(now, &holds);
+        if let Some(answer) = known() {
+            return answer;
+        }
+        let _turn = place.turn.lock().await;
+        if let Some(answer) = known() {
+            return answer;
+        }
+        if !place.slot().describes() {
+            admit()?;
+        }
+        let fetched = fetch.await;
+        let answer = place.slot().learn(fetched, now);
+        self.sort(url, &place);
+        answer
+    }
+
     /// The slot of a document, known or not.
-    pub(super) fn of(&self, url: &DocumentUrl) -> Shared<T> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn of(&self, url: &DocumentUrl) -> Shared<T> {
+        let mut kept = self.kept();
         if let Some(slot) = kept.described.get(url) {
             return slot;
         }
         kept.others.get(url).unwrap_or_else(|| kept.others.insert(url, Shared::default()))
     }
 
-    /// Whether a document is known that says something.
-    pub(super) fn describe(&self, url: &DocumentUrl) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).described.get(url).is_some()
+    /// Puts the slot of a document among its like.
+    fn sort(&self, url: &DocumentUrl, place: &Shared<T>) {
+        let describes = place.slot().describes();
+        let mut kept = self.kept();
+        let Kept { described, others } = &mut *kept;
+        let (its, not_its) = if describes { (described, others) } else { (others, described) };
+        not_its.remove(url);
+        its.insert(url, Arc::clone(place));
     }
 
-    /// Keeps the slot of a document that says something among its like.
-    pub(super) fn keep(&self, url: &DocumentUrl, slot: &Shared<T>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.others.remove(url);
-        kept.described.insert(url, Arc::clone(slot));
+    fn kept(&self) -> MutexGuard<'_, Kept<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -192,110 +254,4 @@ impl<T> Generations<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::client::Client;
-    use crate::domain::client_document::{self, DocumentError};
-    use crate::outbound::OutboundError;
-
-    const T0: UnixTime = UnixTime::from_secs(1_800_000_000);
-    const DOWN: NoDocument = NoDocument::Unavailable(OutboundError::TimedOut);
-
-    fn described(name: &str) -> Described<Client> {
-        let json = serde_json::json!({
-            "client_id": "https://app.example/c", "client_name": name, "redirect_uris": ["https://app.example/cb"],
-        });
-        let url = "https://app.example/c".parse().unwrap();
-        let client = client_document::parse(json.to_string().as_bytes(), &url, T0).unwrap();
-        Described { content: Arc::new(client), fresh_for: 600 }
-    }
-
-    fn name(answer: Option<Result<Arc<Client>, NoDocument>>) -> Option<Result<String, NoDocument>> {
-        answer.map(|answer| answer.map(|client| client.profile.name.clone().unwrap()))
-    }
-
-    fn learned() -> Slot<Client> {
-        let mut slot = Slot::default();
-        slot.learn(Ok(described("first")), T0).unwrap();
-        slot
-    }
-
-    #[test]
-    fn d_22_a_fresh_document_is_not_fetched_again() {
-        let slot = learned();
-        assert_eq!(name(slot.known(T0.plus(599))), Some(Ok("first".to_owned())));
-        assert_eq!(name(slot.known(T0.plus(600))), None);
-        assert_eq!(name(Slot::default().known(T0)), None);
-    }
-
-    #[test]
-    fn d_22_a_stale_document_stands_in_for_a_day_when_there_is_no_answer() {
-        let mut slot = learned();
-        let last = T0.plus(600 + STALE - 1);
-        assert_eq!(name(Some(slot.learn(Err(DOWN), last))), Some(Ok("first".to_owned())));
-        assert_eq!(name(slot.known(last)), Some(Ok("first".to_owned())), "without asking again at once");
-        assert_eq!(name(slot.known(last.plus(1))), Some(Err(DOWN)), "a day is over");
-        assert_eq!(slot.learn(Err(DOWN), last.plus(RETRY_AFTER)), Err(DOWN));
-        slot.learn(Ok(described("second")), last.plus(60)).unwrap();
-        assert_eq!(name(slot.known(last.plus(61))), Some(Ok("second".to_owned())));
-    }
-
-    #[test]
-    fn d_22_a_document_that_was_withdrawn_or_broken_stands_in_for_nothing() {
-        for error in [NoDocument::Gone, NoDocument::Refused(DocumentError::OtherClient)] {
-            let mut slot = learned();
-            assert_eq!(slot.learn(Err(error), T0.plus(600)), Err(error));
-            assert_eq!(slot.learn(Err(DOWN), T0.plus(620)), Err(DOWN), "nor later");
-        }
-    }
-
-    #[test]
-    fn e_11_what_is_missing_in_a_fresh_document_is_looked_for_again_and_not_at_once() {
-        let mut slot = learned();
-        let known =
-            |slot: &Slot<Client>, now: UnixTime, holds: bool| name(slot.known_to_hold(now, |_| holds));
-        assert_eq!(known(&slot, T0.plus(RETRY_AFTER), true), Some(Ok("first".to_owned())));
-        assert_eq!(known(&slot, T0.plus(RETRY_AFTER - 1), false), Some(Ok("first".to_owned())));
-        assert_eq!(known(&slot, T0.plus(RETRY_AFTER), false), None);
-        slot.learn(Err(DOWN), T0.plus(RETRY_AFTER)).unwrap();
-        assert_eq!(known(&slot, T0.plus(2 * RETRY_AFTER - 1), false), Some(Ok("first".to_owned())));
-        assert_eq!(known(&slot, T0.plus(2 * RETRY_AFTER), false), None);
-    }
-
-    #[test]
-    fn d_22_a_failure_is_remembered_for_seconds_only() {
-        let mut slot = Slot::default();
-        assert_eq!(slot.learn(Err(NoDocument::Gone), T0), Err(NoDocument::Gone));
-        assert_eq!(name(slot.known(T0.plus(RETRY_AFTER - 1))), Some(Err(NoDocument::Gone)));
-        assert_eq!(name(slot.known(T0.plus(RETRY_AFTER))), None);
-    }
-
-    #[test]
-    fn d_22_the_number_of_documents_is_bounded_and_those_in_use_stay() {
-        let url = |number: usize| -> DocumentUrl { format!("https://app.example/{number}").parse().unwrap() };
-        let slots = Slots::<Client>::default();
-        let used = slots.of(&url(0));
-        for number in 0..10 * MAX_SLOTS {
-            let slot = slots.of(&url(number));
-            slots.keep(&url(number), &slot);
-            assert!(Arc::ptr_eq(&slots.of(&url(0)), &used));
-        }
-        let kept = slots.0.lock().unwrap();
-        assert!(kept.described.young.len() + kept.described.old.len() <= MAX_SLOTS);
-        assert_eq!(kept.others.young.len() + kept.others.old.len(), 0);
-    }
-
-    #[test]
-    fn d_34_a_flood_of_documents_that_describe_nobody_drives_out_none_that_do() {
-        let url = |number: usize| -> DocumentUrl { format!("https://app.example/{number}").parse().unwrap() };
-        let slots = Slots::<Client>::default();
-        let good = slots.of(&url(0));
-        slots.keep(&url(0), &good);
-        for number in 1..10 * MAX_SLOTS {
-            slots.of(&url(number));
-        }
-        assert!(Arc::ptr_eq(&slots.of(&url(0)), &good));
-        let kept = slots.0.lock().unwrap();
-        assert!(kept.others.young.len() + kept.others.old.len() <= MAX_SLOTS);
-    }
-}
+mod tests;

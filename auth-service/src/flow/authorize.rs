@@ -15,6 +15,7 @@ use crate::domain::parameters::Parameters;
 use crate::domain::pkce::CodeChallenge;
 use crate::domain::redirect_uri::RedirectUri;
 use crate::domain::secret::Digest;
+use crate::limits::TooMany;
 
 /// A request that may be put before a user.
 #[derive(Debug)]
@@ -82,6 +83,9 @@ pub enum AuthorizeError {
     /// The client is told: where, and why.
     #[error("{1}")]
     Refused(Box<ReplyTo>, Refusal),
+    /// Too many clients that are new here were brought from where the user is.
+    #[error(transparent)]
+    TooMany(TooMany),
     /// We could not decide.
     #[error(transparent)]
     Internal(#[from] Cause),
@@ -180,6 +184,7 @@ async fn client(deps: &Deps, parameters: &Parameters) -> Result<Client, Authoriz
         ClientError::Undescribed(_) | ClientError::Unavailable(_) => {
             AuthorizeError::Untrusted(Untrusted::Description)
         }
+        ClientError::TooMany(error) => AuthorizeError::TooMany(error),
         ClientError::Internal(cause) => cause.into(),
     })
 }

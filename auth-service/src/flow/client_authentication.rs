@@ -47,7 +47,7 @@ pub enum Proof<'a> {
 /// The client that these credentials prove.
 ///
 /// # Errors
-/// `invalid_client`, or `temporarily_unavailable` when the client's own words cannot be had.
+/// `invalid_client`, `temporarily_unavailable` when the client's own words cannot be had, or [`FlowError::TooMany`].
 pub async fn authenticate(deps: &Deps, credentials: &ClientCredentials<'_>) -> Result<Client, FlowError> {
     let record = audit::record(Event::ClientAuthentication);
     let client = match clients::find(deps, &credentials.id).await {
@@ -57,6 +57,7 @@ pub async fn authenticate(deps: &Deps, credentials: &ClientCredentials<'_>) -> R
             return Err(FAILED.into());
         }
         Err(ClientError::Unavailable(_)) => return Err(LATER.into()),
+        Err(ClientError::TooMany(error)) => return Err(error.into()),
         Err(ClientError::Internal(cause)) => return Err(cause.into()),
     };
     let shown = match (&client.authentication, &credentials.proof) {
@@ -114,9 +115,10 @@ async fn keys_of(deps: &Deps, keys: &ClientKeys, kid: Option<&str>) -> Result<Ar
         ClientKeys::At(url) => url,
     };
     let documents = deps.documents.as_ref().filter(|_| !clients::is_ours(deps, url)).ok_or(FAILED)?;
-    match documents.keys(url, kid, deps.now()).await {
+    match documents.keys(url, kid, deps.now(), || clients::count_newcomer(deps)).await {
         Ok(keys) => Ok(keys),
-        Err(NoDocument::Unavailable(_) | NoDocument::TooMany) => Err(LATER.into()),
+        Err(NoDocument::Unavailable(_)) => Err(LATER.into()),
+        Err(NoDocument::TooMany(error)) => Err(error.into()),
         Err(NoDocument::NotAllowed | NoDocument::Refused(_) | NoDocument::Gone) => Err(FAILED.into()),
     }
 }

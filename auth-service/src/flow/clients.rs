@@ -7,7 +7,7 @@ use super::error::Cause;
 use crate::documents::NoDocument;
 use crate::domain::client::{Client, ClientId};
 use crate::domain::document_url::DocumentUrl;
-use crate::limits::{self, Door};
+use crate::limits::{self, Door, TooMany};
 use crate::metrics;
 use crate::store::StoreError;
 
@@ -23,6 +23,9 @@ pub enum ClientError {
     /// What the client publishes about itself cannot be had at the moment: it may well be known later.
     #[error("{0}")]
     Unavailable(NoDocument),
+    /// Too many clients that are new here were brought from one address.
+    #[error(transparent)]
+    TooMany(TooMany),
     /// We could not decide.
     #[error(transparent)]
     Internal(#[from] Cause),
@@ -39,7 +42,8 @@ impl From<NoDocument> for ClientError {
         match error {
             NoDocument::NotAllowed => Self::Unknown,
             NoDocument::Refused(_) | NoDocument::Gone => Self::Undescribed(error),
-            NoDocument::Unavailable(_) | NoDocument::TooMany => Self::Unavailable(error),
+            NoDocument::Unavailable(_) => Self::Unavailable(error),
+            NoDocument::TooMany(error) => Self::TooMany(error),
         }
     }
 }
@@ -54,10 +58,8 @@ pub async fn find(deps: &Deps, id: &ClientId) -> Result<Client, ClientError> {
         ClientId::Document(url) => {
             let documents =
                 deps.documents.as_ref().filter(|_| !is_ours(deps, url)).ok_or(ClientError::Unknown)?;
-            if documents.is_new(url) {
-                count_newcomer(deps)?;
-            }
-            Ok(Arc::unwrap_or_clone(documents.client(url, deps.now()).await?))
+            let client = documents.client(url, deps.now(), || count_newcomer(deps)).await?;
+            Ok(Arc::unwrap_or_clone(client))
         }
     }
 }
@@ -68,12 +70,9 @@ pub(super) fn is_ours(deps: &Deps, url: &DocumentUrl) -> bool {
     deps.catalogue.is_ours(&url.url().origin().ascii_serialization())
 }
 
-/// A client that describes itself and is new here counts as one more registration for whoever brings it: else one address could have us
-/// fetch without end, and keep everybody else's clients waiting (D-34).
-fn count_newcomer(deps: &Deps) -> Result<(), NoDocument> {
+/// A fetch of what describes nobody so far, be it a client or its keys, counts as one more registration for whoever brings it: else one
+/// address could have us fetch without end, and keep everybody else's clients waiting (D-34).
+pub(super) fn count_newcomer(deps: &Deps) -> Result<(), TooMany> {
     let Some(address) = limits::asker() else { return Ok(()) };
-    deps.limits.address(Door::Register, address).map_err(|_| {
-        metrics::limited(Door::Register);
-        NoDocument::TooMany
-    })
+    deps.limits.address(Door::Register, address).inspect_err(|_| metrics::limited(Door::Register))
 }

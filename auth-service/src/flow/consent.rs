@@ -125,7 +125,8 @@ async fn remembered(
 /// What the consent of `user` to this request is remembered by; `None` when it is not.
 fn consent_key(deps: &Deps, request: &AuthorizationRequest, user: &User) -> Option<ConsentKey> {
     let AuthorizationRequest { client, reply_to, server, scope, .. } = request;
-    let key = ConsentKey::of(client, &reply_to.redirect_uri, &user.subject, server, scope);
+    let clients = &deps.remembered_clients;
+    let key = clients.key(client, &reply_to.redirect_uri, &user.subject, server, scope);
     key.filter(|_| deps.lifetimes.remembered_consent > 0)
 }
 

@@ -20,6 +20,7 @@ use crate::domain::grant::{Access, CodeGrant, FamilyId, Handover, PendingConsent
 use crate::domain::parameters::Parameters;
 use crate::domain::secret::{BrowserSession, ConsentTicket, DeviceCode, Digest, Secret};
 use crate::domain::user::User;
+use crate::limits::TooMany;
 use crate::store::CodeLifetime;
 
 /// Most user codes that are tried for one device. One that is taken is one in ten thousand million.
@@ -75,6 +76,9 @@ pub enum DeviceError {
     /// The answer is not to a page that was shown to this browser for this device, it came twice, or too late.
     #[error("the answer does not belong to this browser and device")]
     Forged,
+    /// Too many clients that are new here were brought from where the user is: whose device it is cannot be said yet.
+    #[error(transparent)]
+    TooMany(TooMany),
     /// We could not decide.
     #[error(transparent)]
     Internal(#[from] Cause),
@@ -122,9 +126,12 @@ struct Asked {
 
 impl Asked {
     /// The device with the code that `user` typed. A client that is gone, or that gave up the grant, has none.
-    async fn find(deps: &Deps, typed: &str, user: &User) -> Result<Option<Self>, Cause> {
+    async fn find(deps: &Deps, typed: &str, user: &User) -> Result<Option<Self>, DeviceError> {
         let known = match UserCode::parse(typed) {
-            Some(code) => deps.store.device_request(&code.digest(), deps.now()).await?.zip(Some(code)),
+            Some(code) => {
+                let request = deps.store.device_request(&code.digest(), deps.now()).await;
+                request.map_err(Cause::from)?.zip(Some(code))
+            }
             None => None,
         };
         let Some((request, code)) = known else {
@@ -133,7 +140,8 @@ impl Asked {
         };
         match clients::find(deps, &request.client).await {
             Ok(client) => Ok(client.profile.devices.then_some(Self { code, request, client })),
-            Err(ClientError::Internal(cause)) => Err(cause),
+            Err(ClientError::TooMany(error)) => Err(DeviceError::TooMany(error)),
+            Err(ClientError::Internal(cause)) => Err(cause.into()),
             Err(ClientError::Unknown | ClientError::Undescribed(_) | ClientError::Unavailable(_)) => Ok(None),
         }
     }
@@ -154,12 +162,12 @@ impl Asked {
 /// What comes next in this browser. Nobody learns which codes there are without having signed in.
 ///
 /// # Errors
-/// When it cannot be said.
+/// [`DeviceError`], and never that something is forged.
 pub async fn next_step(
     deps: &Deps,
     typed: Option<&str>,
     cookie: Option<&Secret<BrowserSession>>,
-) -> Result<Step, Cause> {
+) -> Result<Step, DeviceError> {
     let Some(SignedIn { user, session, .. }) = sign_in::current(deps, cookie).await? else {
         return Ok(Step::SignIn);
     };
@@ -167,10 +175,10 @@ pub async fn next_step(
     let Some(asked) = Asked::find(deps, typed, &user).await? else {
         return Ok(Step::AskForCode { user, was_wrong: true });
     };
-    let ticket: Secret<ConsentTicket> = Secret::generate(deps.rng.as_ref())?;
+    let ticket: Secret<ConsentTicket> = Secret::generate(deps.rng.as_ref()).map_err(Cause::from)?;
     let pending = PendingConsent { session, request: asked.fingerprint() };
     let expires_at = deps.now().plus(CONSENT_LIFETIME);
-    deps.store.insert_pending(&ticket.digest(), &pending, expires_at).await?;
+    deps.store.insert_pending(&ticket.digest(), &pending, expires_at).await.map_err(Cause::from)?;
     let Asked { code, request, client } = asked;
     let scope = request.scope.intersect(&user.allowed);
     let resource = deps.catalogue.resource_of(&request.server);

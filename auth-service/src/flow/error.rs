@@ -5,6 +5,7 @@ use service_kit::random::NoEntropy;
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::identity::IdentityError;
 use crate::keys::PrivateKeyError;
+use crate::limits::TooMany;
 use crate::store::StoreError;
 
 /// Why a flow did not end in what was asked for.
@@ -13,6 +14,9 @@ pub enum FlowError {
     /// What was asked for is refused; the client may know why.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// It was asked for too often.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
     /// We could not decide. Nobody is told more than that; the cause is for the log.
     #[error(transparent)]
     Internal(#[from] Cause),

@@ -34,6 +34,7 @@ pub async fn client(deps: &Deps, id: &str) -> Result<Option<Client>, FlowError> 
             ErrorCode::TemporarilyUnavailable,
             "the metadata document of the client cannot be fetched; try again later",
         )),
+        Err(ClientError::TooMany(error)) => Err(error.into()),
         Err(ClientError::Internal(cause)) => Err(cause.into()),
     }
 }

@@ -1,8 +1,8 @@
 //! Signing in at a provider outside: out with a `state`, back with a code, and then a session like any other.
 //!
-//! A browser leaves only when its user asks for it, on a page that names the client (B-01) or on the one for devices, where no
-//! code is looked at before, and it comes back to that page: what was asked for is still to be consented to. Between the two it is known by a cookie. What proves at the provider that
-//! we are who asked, and that the answer is to this question, is derived from cookie and `state`: the store holds neither.
+//! A browser leaves only when its user asks for it: on a page that names the client (B-01), on the one for devices, where no
+//! code is looked at before, or on the account page. It comes back to that page: what was asked for is still to be consented
+//! to. Between the two it is known by a cookie. What proves at the provider that we are who asked, and that the answer is to this question, is derived from cookie and `state`: the store holds neither.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

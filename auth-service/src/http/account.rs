@@ -13,7 +13,7 @@ use super::error::ApiError;
 use super::form::Form;
 use super::limits::ClientAddress;
 use super::sign_in::{self, Purpose, Visit};
-use super::{authorize, cookie, origin, page};
+use super::{cookie, origin, page, redirect};
 use crate::domain::parameters::Parameters;
 use crate::domain::secret::Digest;
 use crate::flow::Deps;
@@ -65,7 +65,7 @@ async fn withdrawn(deps: &Deps, headers: &HeaderMap, form: &Parameters, order: O
     let token = form.get("token").ok().flatten().and_then(Digest::from_text);
     let session = cookie::read(deps, headers);
     match account::withdraw(deps, session.as_ref(), token, order).await {
-        Ok(()) => authorize::back_to(PATH, None),
+        Ok(()) => redirect::back_to(PATH, None),
         Err(AccountError::Forged) => page::not_from_account(),
         Err(AccountError::Nothing) => page::nothing_to_revoke(),
         Err(AccountError::Internal(cause)) => sign_in::unavailable(&cause),

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
 
 use super::error::ApiError;
 use super::form::Form;
 use super::limits::ClientAddress;
+use super::redirect::see_other;
 use super::sign_in::{self, Purpose, Visit};
 use super::{cookie, origin, page};
-use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::parameters::Parameters;
 use crate::domain::secret::{BrowserSession, Secret};
 use crate::flow::Deps;
@@ -109,32 +109,7 @@ fn refused(error: AuthorizeError) -> Response {
     match error {
         AuthorizeError::Untrusted(reason) => page::untrusted(reason),
         AuthorizeError::Refused(reply_to, refusal) => see_other(&reply_to.with_refusal(&refusal)),
+        AuthorizeError::TooMany(error) => page::too_many(error),
         AuthorizeError::Internal(cause) => sign_in::unavailable(&cause),
     }
-}
-
-/// The address of a request, on this server.
-pub(super) fn address_of(uri: &Uri) -> &str {
-    uri.path_and_query().map_or("/authorize", |text| text.as_str())
-}
-
-/// The same request again, in a browser whose cookie has changed.
-pub(super) fn back_to(address: &str, cookie: Option<HeaderValue>) -> Response {
-    let mut response = see_other(address);
-    cookie::add(&mut response, cookie);
-    response
-}
-
-/// 303, so that no browser posts a password to a client (RFC 9700 §4.12).
-fn see_other(address: &str) -> Response {
-    let Ok(location) = HeaderValue::from_str(address) else {
-        let refusal = Refusal::new(ErrorCode::InvalidRequest, "the redirect cannot be written");
-        return ApiError::Refused(refusal).into_response();
-    };
-    let headers: [(HeaderName, HeaderValue); 3] = [
-        (header::LOCATION, location),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    ];
-    (StatusCode::SEE_OTHER, headers).into_response()
 }

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
-use super::{authorize, cookie, device, error, page};
+use super::{authorize, cookie, device, error, page, redirect};
 use crate::domain::device::UserCode;
 use crate::domain::parameters::Parameters;
 use crate::domain::secret::{BrowserSession, Secret, UpstreamBrowser};
@@ -38,8 +38,8 @@ pub(super) async fn get(
 fn returned(deps: &Deps, headers: &HeaderMap, arrival: &Arrival) -> Response {
     let session = cookie::set(deps, &arrival.session);
     let code = cookie::read::<UserCode>(deps, headers).filter(|_| arrival.return_to == device::PATH);
-    let Some(code) = code else { return authorize::back_to(&arrival.return_to, session) };
-    let mut response = authorize::back_to(&device::page_of(&code), session);
+    let Some(code) = code else { return redirect::back_to(&arrival.return_to, session) };
+    let mut response = redirect::back_to(&device::page_of(&code), session);
     cookie::add(&mut response, cookie::clear::<UserCode>(deps));
     response
 }

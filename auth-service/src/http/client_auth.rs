@@ -20,8 +20,11 @@ use crate::flow::error::FlowError;
 pub(super) async fn client(deps: &Deps, headers: &HeaderMap, form: &Parameters) -> Result<Client, ApiError> {
     let is_basic = headers.contains_key(header::AUTHORIZATION);
     authenticate(deps, &credentials(headers, form)?).await.map_err(|error| match error {
-        FlowError::Refused(refusal) if is_basic => ApiError::BasicRefused(refusal),
+        FlowError::Refused(refusal) if is_basic && refusal.code == ErrorCode::InvalidClient => {
+            ApiError::BasicRefused(refusal)
+        }
         FlowError::Refused(refusal) => refusal.into(),
+        FlowError::TooMany(error) => ApiError::TooMany(error),
         FlowError::Internal(cause) => cause.into(),
     })
 }

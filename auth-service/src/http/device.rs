@@ -22,9 +22,8 @@ use crate::domain::device::{FIRST_INTERVAL, UserCode};
 use crate::domain::parameters::Parameters;
 use crate::domain::secret::{BrowserSession, Secret};
 use crate::flow::device::{self, DeviceError, Step};
-use crate::flow::error::Cause;
 use crate::flow::{DEVICE_LIFETIME, Deps};
-use crate::limits::{Door, TooMany};
+use crate::limits::Door;
 
 /// The page for the device's user.
 pub(super) const PATH: &str = "/device";
@@ -79,21 +78,15 @@ pub(super) fn kept_code(deps: &Deps, uri: &Uri) -> Option<HeaderValue> {
 /// What the address of the page says.
 struct Typed(Option<String>);
 
-/// Why a page cannot be shown.
-enum Refused {
-    TooMany(TooMany),
-    Internal(Cause),
-}
-
 impl Typed {
     /// Reads the address. Every code is counted, right or wrong (RFC 8628 §5.1).
-    fn read(deps: &Deps, address: IpAddr, uri: &Uri) -> Result<Self, Refused> {
+    fn read(deps: &Deps, address: IpAddr, uri: &Uri) -> Result<Self, DeviceError> {
         let parameters = Parameters::parse(uri.query().unwrap_or_default().as_bytes());
         // What cannot be read is a code with which no device waits.
         let code = parameters.as_ref().map_or(Ok(Some("")), |parameters| parameters.get("user_code"));
         let code = code.unwrap_or(Some(""));
         if code.is_some() {
-            limits::count(deps, Door::Device, address).map_err(Refused::TooMany)?;
+            limits::count(deps, Door::Device, address).map_err(DeviceError::TooMany)?;
         }
         Ok(Self(code.map(str::to_owned)))
     }
@@ -109,13 +102,13 @@ pub(super) async fn get(
     show(&deps, address, &headers, &uri).await.unwrap_or_else(refused)
 }
 
-async fn show(deps: &Deps, address: IpAddr, headers: &HeaderMap, uri: &Uri) -> Result<Response, Refused> {
+async fn show(deps: &Deps, address: IpAddr, headers: &HeaderMap, uri: &Uri) -> Result<Response, DeviceError> {
     let Typed(code) = Typed::read(deps, address, uri)?;
     let session = cookie::read::<Secret<BrowserSession>>(deps, headers);
-    let step = device::next_step(deps, code.as_deref(), session.as_ref()).await;
-    Ok(match step.map_err(Refused::Internal)? {
+    let step = device::next_step(deps, code.as_deref(), session.as_ref()).await?;
+    Ok(match step {
         Step::SignIn => {
-            let ways = crate::flow::sign_in::ways(deps).await.map_err(Refused::Internal)?;
+            let ways = crate::flow::sign_in::ways(deps).await?;
             page::sign_in(Purpose::Device, &ways, None)
         }
         Step::AskForCode { user, was_wrong } => page::device_code(&user, was_wrong),
@@ -151,14 +144,14 @@ pub(super) async fn post(
     let session = cookie::read(&deps, &headers);
     match device::answer(&deps, &code, session.as_ref(), authorize::answer(&form, approved)).await {
         Ok(has_access) => page::device_answered(has_access),
-        Err(DeviceError::Forged) => page::forbidden(),
-        Err(DeviceError::Internal(cause)) => refused(Refused::Internal(cause)),
+        Err(error) => refused(error),
     }
 }
 
-fn refused(error: Refused) -> Response {
+fn refused(error: DeviceError) -> Response {
     match error {
-        Refused::TooMany(error) => page::too_many(error),
-        Refused::Internal(cause) => sign_in::unavailable(&cause),
+        DeviceError::Forged => page::forbidden(),
+        DeviceError::TooMany(error) => page::too_many(error),
+        DeviceError::Internal(cause) => sign_in::unavailable(&cause),
     }
 }

@@ -49,6 +49,7 @@ impl From<FlowError> for ApiError {
     fn from(error: FlowError) -> Self {
         match error {
             FlowError::Refused(refusal) => Self::Refused(refusal),
+            FlowError::TooMany(error) => Self::TooMany(error),
             FlowError::Internal(cause) => Self::Internal(cause),
         }
     }

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
-use super::authorize::{address_of, back_to};
+use super::redirect::back_to;
 use super::{callback, cookie, device, error, limits, page};
 use crate::domain::parameters::Parameters;
 use crate::domain::secret::{BrowserSession, Secret};
@@ -107,4 +108,9 @@ async fn signed_out(Visit { deps, headers, uri, .. }: Visit<'_>) -> Response {
 pub(super) fn unavailable(cause: &Cause) -> Response {
     error::log(cause);
     page::unavailable()
+}
+
+/// The address of a request, on this server.
+fn address_of(uri: &Uri) -> &str {
+    uri.path_and_query().map_or_else(|| uri.path(), PathAndQuery::as_str)
 }

@@ -174,6 +174,17 @@ impl Provider {
         }
     }
 
+    /// Fetches the issuer's discovery document, unless it is known; `false` when there is none to fetch (GitHub).
+    ///
+    /// # Errors
+    /// [`UpstreamError`].
+    pub async fn discover(&self, now: UnixTime) -> Result<bool, UpstreamError> {
+        match &self.kind {
+            Kind::GitHub(_) => Ok(false),
+            Kind::Oidc(oidc) => oidc.discover(now).await.map(|()| true),
+        }
+    }
+
     /// Who signed in.
     ///
     /// # Errors

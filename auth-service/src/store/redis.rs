@@ -7,7 +7,7 @@
 //!
 //! | key | what |
 //! |---|---|
-//! | `{oauth}:client:{id}` `{oauth}:session:{sha256}` `{oauth}:consent:{sha256}` `{oauth}:code:{sha256}` `{oauth}:family:{id}` `{oauth}:device:{sha256}` `{oauth}:user_code:{sha256}` `{oauth}:remembered:{sha256}` | hashes: `record`, the JSON that the embedded store writes too, and beside it whatever changes |
+//! | `{oauth}:client:{id}` `{oauth}:session:{sha256}` `{oauth}:consent:{sha256}` `{oauth}:code:{sha256}` `{oauth}:family:{id}` `{oauth}:device:{sha256}` `{oauth}:user_code:{sha256}` `{oauth}:state:{sha256}` `{oauth}:person:{sub}` `{oauth}:remembered:{sha256}` `{oauth}:assertion:{sha256}` | hashes: `record`, the JSON that the embedded store writes too, and beside it whatever changes |
 //! | `{oauth}:user_tokens:{user}` `{oauth}:client_tokens:{client}` `{oauth}:users` | whose they are: sorted sets of keys by expiry, and the users that have one |
 //! | `{oauth}:held:{kind}:{client} {user}` `{oauth}:client_remembered:{client}` | the same for what a client has of a user (families, codes, remembered consents), and for the consents to a client |
 //! | `{oauth}:expiry` | sorted set of all records by expiry, for the purge |

@@ -4,13 +4,14 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use serde_json::json;
 
-use crate::app::{Answer, CALLBACK, ISSUER, TIME, TestApp, encoded, form_request, logs};
+use crate::app::{Answer, CALLBACK, ISSUER, LIFETIMES, TIME, TestApp, encoded, form_request};
 use crate::browser::{
     Browser, authorize, code_for, connected, exchange, forms_of, refresh, refreshed, request_of, text_of,
     verified,
 };
 use crate::document_host::{CLIENT, DocumentHost};
 use crate::fake_provider::FakeProvider;
+use crate::logs::logs;
 use crate::upstream::travel;
 
 const EMPTY: &str = "No app can do anything in your name.";
@@ -95,9 +96,10 @@ async fn c_24_what_a_user_revokes_is_over_at_once_and_everything_else_goes_on() 
 
 #[tokio::test]
 async fn c_24_what_is_remembered_is_shown_and_forgotten_with_the_access() {
-    let app = TestApp::new();
-    let (client, _) = app.confidential_client().await;
-    let address = authorize(&request_of(&client));
+    let metadata = json!({ "redirect_uris": [CALLBACK] });
+    let (app, clients) = TestApp::remembering(LIFETIMES, &[metadata]).await;
+    let client = clients[0]["client_id"].as_str().unwrap();
+    let address = authorize(&request_of(client));
     let mut browser = Browser::new(&app);
     let page = browser.sign_in(&address, "ada").await;
     let ticket = forms_of(&page)[0].fields[0].1.clone();
@@ -107,7 +109,7 @@ async fn c_24_what_is_remembered_is_shown_and_forgotten_with_the_access() {
     let text = text_of(&page);
     assert!(text.contains("Allowed 1 minute ago. Not used yet."), "{text}");
     assert!(text.contains("You have chosen not to be asked again"), "{text}");
-    revoke(&mut browser, &page, &client).await;
+    revoke(&mut browser, &page, client).await;
     assert!(text_of(&browser.open("/account").await).contains(EMPTY));
     assert!(text_of(&browser.open(&address).await).contains("Allow access?"));
 }

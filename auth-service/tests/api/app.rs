@@ -7,6 +7,7 @@ use std::sync::Arc;
 use auth_service::app::STORE_FILE;
 use auth_service::documents::Documents;
 use auth_service::domain::catalogue::Catalogue;
+use auth_service::domain::consent::RememberedClients;
 use auth_service::flow::verify::Verifier;
 use auth_service::flow::{Deps, Ending, Lifetimes};
 use auth_service::identity::local::LocalUsers;
@@ -31,8 +32,7 @@ use service_kit::settings::Reader;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-use crate::captured;
-pub(crate) use crate::captured::logs;
+use crate::logs::capture;
 
 /// Where the gateway is reached; over https, so that cookies are the strict ones.
 pub(crate) const ISSUER: &str = "https://gw.example";
@@ -93,6 +93,7 @@ struct Options {
     without_devices: bool,
     client_credentials: bool,
     lifetimes: Option<Lifetimes>,
+    remembered_clients: RememberedClients,
 }
 
 impl TestApp {
@@ -120,6 +121,19 @@ impl TestApp {
     pub(crate) fn living(lifetimes: Lifetimes) -> Self {
         let lifetimes = Some(lifetimes);
         Self::fresh(ISSUER, &["time", "fetch"], Options { lifetimes, ..Options::default() })
+    }
+
+    /// A service in which consent can be remembered of clients with this metadata: it was started again when they were there.
+    pub(crate) async fn remembering(lifetimes: Lifetimes, metadata: &[Value]) -> (Self, Vec<Value>) {
+        let first = Self::new();
+        let mut clients = Vec::new();
+        for metadata in metadata {
+            clients.push(first.register(&metadata.to_string()).await.json());
+        }
+        let ids: Vec<_> = clients.iter().filter_map(|client| client["client_id"].as_str()).collect();
+        let remembered_clients = ids.join(",").parse().unwrap();
+        let options = Options { remembered_clients, lifetimes: Some(lifetimes), ..Options::default() };
+        (Self::at_home(first.end(), ISSUER, &["time", "fetch"], options), clients)
     }
 
     /// A service that takes clients that describe themselves.
@@ -166,37 +180,37 @@ impl TestApp {
     }
 
     fn at_home(home: TempDir, issuer: &str, servers: &[&str], options: Options) -> Self {
-        let Options { domain, rates, documents, providers, without_devices, client_credentials, lifetimes } =
-            options;
-        captured::begin();
+        let lifetimes = options.lifetimes.unwrap_or(LIFETIMES);
+        capture();
         let clock = Arc::new(ManualClock::at(NOW));
         let rng = Arc::new(SequenceRng::default());
         let servers = servers.iter().map(|name| name.parse().unwrap()).collect();
-        let layout = domain.map_or_else(|| Layout::Paths(issuer.parse().unwrap()), Layout::Hosts);
+        let layout = options.domain.map_or_else(|| Layout::Paths(issuer.parse().unwrap()), Layout::Hosts);
         let catalogue = Catalogue::new(layout, servers).unwrap();
         let keys = SigningKeys::open(home.path(), ROTATION, UnixTime::from_secs(NOW), rng.as_ref()).unwrap();
         let catalogue = catalogue
             .with_resource_servers("rs_time=time,rs_fetch=fetch,rs_both=fetch,rs_both=time".parse().unwrap());
         let store: Arc<dyn Store> =
             Arc::new(EmbeddedStore::open(&home.path().join(STORE_FILE), rng.as_ref()).unwrap());
-        let providers = Arc::new(providers);
+        let providers = Arc::new(options.providers);
         let local = LocalUsers::new(&home.path().join("users.json"));
         let people = People::new(local, Arc::clone(&providers), Arc::clone(&store), Arc::clone(&clock) as _);
         let deps = Arc::new(Deps {
             verifier: Verifier::new(&catalogue),
             catalogue,
             store,
-            documents,
-            devices: !without_devices,
-            client_credentials,
+            documents: options.documents,
+            devices: !options.without_devices,
+            client_credentials: options.client_credentials,
+            remembered_clients: options.remembered_clients,
             identities: Arc::new(people),
             providers,
             keys,
             refresh_key: keys::refresh_key(home.path(), rng.as_ref()).unwrap(),
             clock: Arc::clone(&clock) as _,
             rng,
-            lifetimes: lifetimes.unwrap_or(LIFETIMES),
-            limits: Limits::new(&rates, &(Arc::clone(&clock) as _)),
+            lifetimes,
+            limits: Limits::new(&options.rates, &(Arc::clone(&clock) as _)),
             metrics: Metrics::of_process(),
             ending: Ending::default(),
         });

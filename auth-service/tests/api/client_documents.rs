@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::app::{Answer, CALLBACK, TIME, TestApp, encoded, form_request};
 use crate::browser::{Browser, authorize, claim, code_for, exchange, refreshed, request_of, text_of};
-use crate::document_host::{CLIENT, DocumentHost, PUBLIC, document};
+use crate::document_host::{CLIENT, DocumentHost, Manners, PUBLIC, document};
 
 async fn started() -> (DocumentHost, TestApp) {
     started_with(DocumentRules::default()).await
@@ -273,17 +273,54 @@ async fn d_34_documents_that_are_new_here_count_as_registrations_of_whoever_brin
         // Nobody is described there; half of them are brought to the token endpoint.
         let client = format!("https://app.example/{number}");
         if number % 2 == 0 {
-            assert_eq!(open("198.51.100.1", &client).await, StatusCode::BAD_REQUEST);
+            let expected = if number < 2 { StatusCode::BAD_REQUEST } else { StatusCode::TOO_MANY_REQUESTS };
+            assert_eq!(open("198.51.100.1", &client).await, expected);
             continue;
         }
         let form = [("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_id", client.as_str())];
         let request = form_request("/token", &form).header("x-forwarded-for", "198.51.100.1");
         let refused = app.send(request.body(encoded(&form)).unwrap()).await;
-        let expected = if number < 2 { "401 invalid_client" } else { "503 temporarily_unavailable" };
+        let expected = if number < 2 { "401 invalid_client" } else { "429 temporarily_unavailable" };
         assert_eq!(refused.error(), expected, "{number}");
+        assert_eq!(refused.header("retry-after"), if number < 2 { "" } else { "21" });
     }
     assert_eq!(host.requests().len(), 3, "and no more");
     assert_eq!(open("198.51.100.1", CLIENT).await, StatusCode::OK, "who is known does not count");
     assert_eq!(open("198.51.100.2", "https://app.example/100").await, StatusCode::BAD_REQUEST);
     assert_eq!(host.requests().len(), 4, "nor do others");
+}
+
+#[tokio::test]
+async fn c_03_a_client_with_a_secret_is_told_to_come_again_while_its_document_cannot_be_had() {
+    let (host, app) = started().await;
+    host.behaves(Manners::Hangup);
+    let form = [("grant_type", "refresh_token"), ("refresh_token", "x")];
+    let answer = app.token_with_basic("https%3A%2F%2Fapp.example%2Fclient.json:x", &form).await;
+    assert_eq!(answer.error(), "503 temporarily_unavailable");
+    assert_eq!(answer.header("www-authenticate"), "", "its secret is not what is wrong");
+}
+
+#[tokio::test]
+async fn d_34_a_device_whose_client_may_not_be_fetched_yet_has_no_wrong_code() {
+    let host = DocumentHost::start().await;
+    let mut telly = document(CLIENT);
+    telly["grant_types"] = json!(["urn:ietf:params:oauth:grant-type:device_code"]);
+    host.publishes(&telly, "cache-control: no-store\r\n");
+    let rates = Rates { register: "1/h".parse().unwrap(), ..Rates::default() };
+    let app = TestApp::with_limited_documents(host.documents(DocumentRules::default()), rates);
+    let begun = app.post("/device_authorization", &[("client_id", CLIENT), ("resource", TIME)]).await.json();
+    let page = format!("/device?user_code={}", begun["user_code"].as_str().unwrap());
+    let mut browser = Browser::new(&app);
+    assert!(text_of(&browser.sign_in(&page, "ada").await).contains("Published App"));
+    host.behaves(Manners::Answer(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec()));
+    app.clock.advance(60);
+    assert!(
+        text_of(&browser.open(&page).await).contains("No device waits with this code"),
+        "its app is gone"
+    );
+    host.publishes(&telly, "");
+    app.clock.advance(RETRY_AFTER);
+    let told = browser.open(&page).await;
+    assert_eq!(told.status, StatusCode::TOO_MANY_REQUESTS, "{}", told.body);
+    assert_ne!(told.header("retry-after"), "");
 }

@@ -5,10 +5,11 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::app::{Answer, CALLBACK, NOW, TestApp, logs};
+use crate::app::{Answer, CALLBACK, NOW, TestApp};
 use crate::browser::{
     Browser, authorize, code_for, connected, exchange, forms_of, refresh, request_of, verified,
 };
+use crate::logs::logs;
 
 const OTHER: &str = "https://app.example/other";
 

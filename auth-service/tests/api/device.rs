@@ -3,8 +3,9 @@
 use axum::http::{StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::app::{Answer, CALLBACK, ISSUER, PASSWORD, TIME, TestApp, encoded, form_request, logs};
+use crate::app::{Answer, CALLBACK, ISSUER, PASSWORD, TIME, TestApp, encoded, form_request};
 use crate::browser::{Browser, claim, exchange, forms_of, refresh, text_of, verified};
+use crate::logs::logs;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 

@@ -3,9 +3,9 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use crate::app::logs;
 use crate::browser::{Browser, claim, text_of};
 use crate::fake_provider::FakeProvider;
+use crate::logs::logs;
 use crate::upstream::{address, app, leave, travel};
 
 #[tokio::test]

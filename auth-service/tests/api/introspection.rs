@@ -5,8 +5,9 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use serde_json::json;
 
-use crate::app::{Answer, CALLBACK, NOW, TIME, TestApp, logs};
+use crate::app::{Answer, CALLBACK, NOW, TIME, TestApp};
 use crate::browser::{claim, code_for, connected, exchange};
+use crate::logs::logs;
 
 /// A client with a secret, as its credentials.
 async fn confidential(app: &TestApp) -> String {

@@ -4,8 +4,9 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::app::{Answer, CALLBACK, NOW, TestApp, logs};
+use crate::app::{Answer, CALLBACK, NOW, TestApp};
 use crate::browser::{connected, refresh, verified};
+use crate::logs::logs;
 
 async fn asked(app: &TestApp, method: Method, uri: &str, headers: &[(&str, &str)]) -> Answer {
     let request = Request::builder().method(method).uri(uri);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::app::{Answer, CALLBACK, ISSUER, TIME, TestApp};
+use crate::app::{Answer, CALLBACK, ISSUER, LIFETIMES, TIME, TestApp};
 use crate::browser::{Browser, authorize, connected, request_of};
 
 /// Headers that say what a browser may do with the page.
@@ -45,14 +45,14 @@ async fn the_sign_in_page() {
 
 #[tokio::test]
 async fn the_consent_page() {
-    let app = TestApp::new();
+    let (app, clients) = TestApp::remembering(LIFETIMES, &[json!({ "redirect_uris": [CALLBACK] })]).await;
+    let client = clients[0]["client_id"].as_str().unwrap();
     let mut browser = Browser::new(&app);
     let address = authorize(&request_of(&app.public_client().await));
     assert_page("consent", &browser.sign_in(&address, "ada").await);
-    let (client, _) = app.confidential_client().await;
-    assert_page("consent_to_remember", &browser.open(&authorize(&request_of(&client))).await);
+    assert_page("consent_to_remember", &browser.open(&authorize(&request_of(client))).await);
     let mut bob = Browser::new(&app);
-    let mut request = request_of(&client);
+    let mut request = request_of(client);
     request.retain(|(name, _)| !["resource", "scope"].contains(name));
     request.extend([("resource", "https://gw.example/fetch/mcp"), ("scope", "mcp:fetch")]);
     assert_page("consent_to_nothing", &bob.sign_in(&authorize(&request), "bob").await);
@@ -60,13 +60,12 @@ async fn the_consent_page() {
 
 #[tokio::test]
 async fn the_account_page() {
-    let app = TestApp::new();
+    let metadata = json!({ "client_name": "<i>Sheets</i>", "redirect_uris": [CALLBACK] });
+    let (app, clients) = TestApp::remembering(LIFETIMES, &[metadata]).await;
     let mut browser = Browser::new(&app);
     assert_page("account_empty", &browser.sign_in("/account", "ada").await);
     connected(&app).await;
-    let metadata = json!({ "client_name": "<i>Sheets</i>", "redirect_uris": [CALLBACK] });
-    let client = app.register(&metadata.to_string()).await.json()["client_id"].as_str().unwrap().to_owned();
-    let address = authorize(&request_of(&client));
+    let address = authorize(&request_of(clients[0]["client_id"].as_str().unwrap()));
     let page = browser.open(&address).await;
     let ticket = crate::browser::forms_of(&page)[0].fields[0].1.clone();
     browser.submit(&address, &[("action", "approve"), ("ticket", &ticket), ("remember", "yes")]).await;

@@ -1,14 +1,17 @@
 //! Clients that sign: `private_key_jwt` (RFC 7523 §2.2, `OpenID` Connect Core §9), from registration to every endpoint.
 
-use auth_service::documents::{DocumentRules, RETRY_AFTER};
+use auth_service::documents::{DocumentRules, MAX_KEYS_FRESH, RETRY_AFTER};
+use auth_service::limits::Rates;
 use axum::http::{Method, StatusCode};
 use gateway_core::jwt::Algorithm;
 use gateway_core::jwt::sign::SigningKey;
 use serde_json::{Value, json};
+use service_kit::clock::Clock as _;
 
-use crate::app::{Answer, CALLBACK, ISSUER, NOW, TestApp, logs};
+use crate::app::{Answer, CALLBACK, ISSUER, NOW, TestApp};
 use crate::browser::{claim, code_for, exchange};
 use crate::document_host::{CLIENT, DocumentHost, Manners, document};
+use crate::logs::logs;
 use crate::signer::{Signer, jwks, key};
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -284,6 +287,62 @@ async fn d_32_keys_are_fetched_from_public_places_only_and_a_client_waits_while_
     app.clock.advance(RETRY_AFTER);
     host.publishes(&jwks(&[&client.key]), "");
     assert_eq!(shown(&app, &client.assertion("d")).await.error(), BELIEVED);
+}
+
+#[tokio::test]
+async fn d_34_keys_that_were_never_there_count_at_every_try_and_those_that_were_do_not() {
+    let host = DocumentHost::start().await;
+    let rates = Rates { register: "4/h".parse().unwrap(), ..Rates::default() };
+    let app = TestApp::with_limited_documents(host.documents(DocumentRules::default()), rates);
+    let client = registered(&app, &json!({ "jwks_uri": "https://app.example/keys.json" })).await;
+    host.behaves(Manners::Hangup);
+    for jti in ["a", "b"] {
+        assert_eq!(shown(&app, &client.assertion(jti)).await.error(), "503 temporarily_unavailable");
+        assert_eq!(shown(&app, &client.assertion(jti)).await.error(), "503 temporarily_unavailable");
+        app.clock.advance(RETRY_AFTER);
+    }
+    host.publishes(&jwks(&[&client.key]), "");
+    assert_eq!(shown(&app, &client.assertion("c")).await.error(), BELIEVED, "the fourth");
+    let stranger = Signer::new(CLIENT, key(Algorithm::Es256, 7));
+    assert_eq!(shown(&app, &stranger.assertion("d")).await.error(), "429 temporarily_unavailable");
+    app.clock.advance(RETRY_AFTER);
+    let unknown = named(&client, &key(Algorithm::Es256, 8), "e");
+    assert_eq!(
+        shown(&app, &unknown).await.error(),
+        "401 invalid_client",
+        "fetched again, and it is not there"
+    );
+    assert_eq!(host.requests().len(), 4);
+}
+
+#[tokio::test]
+async fn e_11_keys_that_were_withdrawn_are_good_for_an_hour_at_most_whatever_their_website_says() {
+    let (host, app, client) = publishing().await;
+    host.publishes(&jwks(&[&client.key]), "cache-control: max-age=86400\r\n");
+    assert_eq!(shown(&app, &client.assertion("a")).await.error(), BELIEVED);
+    host.publishes(&jwks(&[&key(Algorithm::Es256, 8)]), "");
+    app.clock.advance(MAX_KEYS_FRESH - 1);
+    let at = |seconds: u64, jti: &str| {
+        client.claiming(json!({ "iat": NOW + seconds, "exp": NOW + seconds + 60, "jti": jti }))
+    };
+    assert_eq!(shown(&app, &at(MAX_KEYS_FRESH - 1, "b")).await.error(), BELIEVED);
+    app.clock.advance(1);
+    assert_eq!(shown(&app, &at(MAX_KEYS_FRESH, "c")).await.error(), "401 invalid_client");
+}
+
+#[tokio::test]
+async fn e_11_keys_stand_in_for_one_more_hour_when_there_is_no_answer() {
+    let (host, app, client) = publishing().await;
+    assert_eq!(shown(&app, &client.assertion("a")).await.error(), BELIEVED);
+    host.behaves(Manners::Hangup);
+    for (seconds, expected) in
+        [(2 * MAX_KEYS_FRESH - 1, BELIEVED), (2 * MAX_KEYS_FRESH, "503 temporarily_unavailable")]
+    {
+        app.clock.advance(NOW + seconds - app.clock.now());
+        let jti = seconds.to_string();
+        let claims = json!({ "iat": NOW + seconds, "exp": NOW + seconds + 60, "jti": jti });
+        assert_eq!(shown(&app, &client.claiming(claims)).await.error(), expected, "after {seconds} s");
+    }
 }
 
 #[tokio::test]

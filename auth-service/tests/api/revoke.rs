@@ -5,8 +5,9 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::app::{NOW, TestApp, logs};
+use crate::app::{NOW, TestApp};
 use crate::browser::{Browser, authorize, claim, code_for, connected, exchange, refresh, request_of};
+use crate::logs::logs;
 
 const FEED: &str = "/internal/revocations";
 

@@ -4,8 +4,9 @@
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::app::{CALLBACK, PASSWORD, TestApp, VERIFIER, logs};
+use crate::app::{CALLBACK, PASSWORD, TestApp, VERIFIER};
 use crate::browser::{Browser, authorize, request_of, verified};
+use crate::logs::logs;
 
 /// The whole flow, mistakes included; gives every secret that came up in it.
 async fn everything(app: &TestApp) -> Vec<String> {

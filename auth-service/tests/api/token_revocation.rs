@@ -4,8 +4,9 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::app::{Answer, NOW, TestApp, form_request, logs};
+use crate::app::{Answer, NOW, TestApp, form_request};
 use crate::browser::{claim, code_for, connected, exchange, refresh, verified};
+use crate::logs::logs;
 
 async fn revoke(app: &TestApp, client: &str, token: &str) -> Answer {
     app.post("/revoke", &[("token", token), ("client_id", client)]).await

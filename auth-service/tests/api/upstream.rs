@@ -3,9 +3,10 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use crate::app::{Answer, HASH, TestApp, logs};
+use crate::app::{Answer, HASH, TestApp};
 use crate::browser::{Browser, authorize, claim, exchange, forms_of, request_of, text_of};
 use crate::fake_provider::{ACCESS_TOKEN, FakeProvider, SECRET};
+use crate::logs::logs;
 
 /// A users file with the role `clerk` and, if wanted, the local user ada.
 pub(crate) fn home(has_ada: bool) -> tempfile::TempDir {

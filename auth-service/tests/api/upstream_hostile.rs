@@ -3,9 +3,10 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::{Answer, NOW, TestApp, logs};
+use crate::app::{Answer, NOW, TestApp};
 use crate::browser::Browser;
 use crate::fake_provider::{ACCESS_TOKEN, FakeProvider, RANT, SECRET, Whim, key};
+use crate::logs::logs;
 use crate::upstream::{address, app, home, leave, link, travel};
 
 /// Where the user of a hostile provider ends.

@@ -52,6 +52,10 @@ fn the_doctor_says_what_is_right_what_is_doubtful_and_what_is_wrong() {
     };
     let (code, said) = examined(None);
     assert!(
+        said.contains("look DATA_DIR: ") && !home.path().join("data").exists(),
+        "it changes nothing: {said}"
+    );
+    assert!(
         code == Some(0) && said.contains("look signing keys: none yet") && said.contains("look users: "),
         "{said}"
     );
@@ -72,6 +76,16 @@ fn the_doctor_says_what_is_right_what_is_doubtful_and_what_is_wrong() {
     }
     // There is no Envoy in this test, but there may be one on this machine.
     assert!(said.contains(" edge: ") && code == Some(i32::from(said.contains("BAD"))), "{said}");
+
+    let provider = [
+        ("OIDC_PROVIDERS", "corp"),
+        ("CORP_ISSUER", "https://127.0.0.1:1"),
+        ("CORP_CLIENT_ID", "c"),
+        ("CORP_CLIENT_SECRET", "canary"),
+    ];
+    let output = command(home.path(), &["doctor"]).envs(provider).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("BAD  provider: corp: no connection"), "{said}");
 
     std::fs::write(home.path().join("data/signing-keys.json"), "{}").unwrap();
     let (code, said) = examined(None);
@@ -327,7 +341,12 @@ fn revoke_tells_the_running_service_and_the_feed_brings_it_at_once() {
     });
     let token = line(&running.revoke(home.path(), &["--token", "AAAAAAAAAAAAAAAAAAAAAA"]));
     assert_eq!(token["jti"], "AAAAAAAAAAAAAAAAAAAAAA");
-    assert_eq!(running.feed(news["cursor"].as_str().unwrap(), 0)["entries"], json!([token]));
+    let same = ["tokens", "revoke", "-BBBBBBBBBBBBBBBBBBBBA"];
+    let bind = running.internal.to_string();
+    let other = command(home.path(), &same).env("AUTH_INTERNAL_BIND", bind).output().unwrap();
+    let other = line(&other);
+    assert_eq!(other["jti"], same[2]);
+    assert_eq!(running.feed(news["cursor"].as_str().unwrap(), 0)["entries"], json!([token, other]));
     running.signal("TERM");
 }
 

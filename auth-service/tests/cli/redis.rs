@@ -84,6 +84,13 @@ fn a_redis_that_cannot_be_used_is_said_with_its_setting_and_without_its_password
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(69), "{said}");
         assert!(said.contains("REDIS_URL: ") && said.contains(reason) && !said.contains("canary"), "{said}");
+        let examined = command(home.path(), &["doctor"]).env("REDIS_URL", address).output().unwrap();
+        let said = String::from_utf8(examined.stdout).unwrap();
+        assert_eq!(examined.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains("BAD  REDIS_URL: ") && said.contains(reason) && !said.contains("canary"),
+            "{said}"
+        );
     }
 }
 

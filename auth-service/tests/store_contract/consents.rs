@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_service::domain::consent::{ConsentKey, RememberedConsent};
+use auth_service::domain::consent::{ConsentKey, RememberedClients, RememberedConsent};
 use auth_service::domain::grant::{Access, CodeGrant};
 use auth_service::domain::revocation::Revocation;
 use auth_service::domain::user::Subject;
@@ -23,7 +23,8 @@ const END: UnixTime = UnixTime::from_secs(9_000_000_000);
 pub(crate) fn key(id: &str, subject: &Subject) -> ConsentKey {
     let (redirect_uri, server) = ("https://app.example/cb".parse().unwrap(), "time".parse().unwrap());
     let scope = ScopeSet::parse("mcp:time");
-    ConsentKey::of(&client(id, None), &redirect_uri, subject, &server, &scope).unwrap()
+    let clients: RememberedClients = id.parse().unwrap();
+    clients.key(&client(id, None), &redirect_uri, subject, &server, &scope).unwrap()
 }
 
 pub(crate) fn consent(id: &str, subject: &Subject) -> RememberedConsent {

@@ -79,10 +79,15 @@ fn a_feed_that_grows_too_long_makes_everybody_sign_in_again_instead_of_growing()
                 .unwrap()
         })
         .collect();
-    dead.apply(&Batch { cursor: "e-1".to_owned(), more: false, entries }, NOW);
+    let too_many = Batch { cursor: "e-1".to_owned(), more: false, entries };
+    dead.apply(&too_many, NOW);
     assert_eq!(dead.len(), 0);
     assert!(dead.kill(&token("unknown", "u", "c", NOW.as_secs() - 1)));
     assert!(!dead.kill(&token("new", "u", "c", NOW.as_secs())));
+    let mut after_a_restore = Revocations::default();
+    after_a_restore.apply(&batch("e-1", r#"{"issued_before":1000900,"expires_at":1900000}"#), NOW);
+    after_a_restore.apply(&too_many, NOW);
+    assert!(after_a_restore.kill(&token("t", "u", "c", 1_000_900)), "who was shut out until later stays so");
 }
 
 #[test]

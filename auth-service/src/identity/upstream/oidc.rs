@@ -114,6 +114,11 @@ impl Oidc {
         }
     }
 
+    /// Fetches the discovery document, unless it is known.
+    pub(super) async fn discover(&self, now: UnixTime) -> Result<(), UpstreamError> {
+        self.metadata(now).await.map(drop)
+    }
+
     /// Who signed in.
     pub(super) async fn person(
         &self,

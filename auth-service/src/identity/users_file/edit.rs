@@ -92,7 +92,7 @@ pub fn add_upstream(path: &Path, user: NewUpstreamUser) -> Result<(), UsersFileE
     .map(drop)
 }
 
-/// Says what the client `id` may do on its own behalf, instead of what was said before.
+/// Says what the client `id` may do on its own behalf, instead of what was said before. One that is disabled stays so.
 ///
 /// # Errors
 /// [`UsersFileError`]: also when the file with this entry would not be acceptable; it stays as it was.
@@ -103,8 +103,9 @@ pub fn permit_client(
     allowed_tools: Vec<String>,
 ) -> Result<(), UsersFileError> {
     edit(path, |raw| {
+        let disabled = raw.clients.iter().any(|client| client.client_id == id && client.disabled);
         raw.clients.retain(|client| client.client_id != id);
-        raw.clients.push(RawClient { client_id: id.to_owned(), roles, allowed_tools, disabled: false });
+        raw.clients.push(RawClient { client_id: id.to_owned(), roles, allowed_tools, disabled });
         true
     })
     .map(drop)

@@ -176,3 +176,16 @@ fn a_client_that_acts_on_its_own_behalf_is_its_own_user_and_nobody_elses() {
     let upstream = r#"{"upstream_users":[{"subject":"client:c1"}]}"#;
     assert!(read(upstream).is_err(), "no provider has users of this name");
 }
+
+#[test]
+fn a_client_that_is_disabled_stays_so_when_it_is_permitted_something_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("users.json");
+    std::fs::write(&path, r#"{"users":[],"clients":[{"client_id":"c","disabled":true}]}"#).unwrap();
+    for (id, is_disabled) in [("c", true), ("d", false)] {
+        edit::permit_client(&path, id, vec![], vec!["time/*".to_owned()]).unwrap();
+        let accounts = Accounts::read(&path).unwrap();
+        let account = accounts.clients().find(|account| account.id.as_str() == id).unwrap();
+        assert_eq!((account.is_disabled, account.allowed.to_string().as_str()), (is_disabled, "mcp:time"));
+    }
+}

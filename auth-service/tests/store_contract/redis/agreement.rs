@@ -110,12 +110,10 @@ async fn answer(store: &dyn Store, ask: &Ask, now: UnixTime) -> String {
         Ask::Rotate(number, token, grace) => {
             shown(store.rotate_refresh(&trade(*number, *token, *grace, now)).await)
         }
-        Ask::RotateSeen(number, token) => {
-            let Some(client) = store.client(&client_id("c"), now).await.unwrap() else {
-                return String::new();
-            };
-            shown(store.rotate_seen(&trade(*number, *token, 60, now), &client).await)
-        }
+        Ask::RotateSeen(number, token) => match store.client(&client_id("c"), now).await.unwrap() {
+            Some(client) => shown(store.rotate_seen(&trade(*number, *token, 60, now), &client).await),
+            None => String::new(),
+        },
         Ask::Hoard(number) => hoard(store, *number, now).await,
         Ask::RevokeFamily(number) => shown(store.revoke_family(family(*number), now).await),
         Ask::RevokeToken(number) => {

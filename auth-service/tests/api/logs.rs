@@ -1,11 +1,11 @@
-//! What the service logs.
+//! What the service under test logs.
 
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Everything that was logged since the first [`TestApp`], down to `trace`. One subscriber for all tests: `tracing`
+/// Everything that was logged since the first [`capture`], down to `trace`. One subscriber for all tests: `tracing`
 /// decides once per process whether a line is wanted.
 static LOGS: LazyLock<Captured> = LazyLock::new(|| {
     let captured = Captured::default();
@@ -13,8 +13,8 @@ static LOGS: LazyLock<Captured> = LazyLock::new(|| {
     captured
 });
 
-/// From now on all of it is kept.
-pub(crate) fn begin() {
+/// From here on, everything is kept.
+pub(crate) fn capture() {
     LazyLock::force(&LOGS);
 }
 

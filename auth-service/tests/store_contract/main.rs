@@ -25,8 +25,8 @@ use auth_service::domain::revocation::Revocation;
 use auth_service::domain::user::Subject;
 use auth_service::store::embedded::EmbeddedStore;
 use auth_service::store::{
-    ClientStore as _, LiveRefresh, Redemption, RefreshStore as _, RevocationStore as _, Rotated, Rotation,
-    Store, StoreErrorKind,
+    ClientStore as _, ConsentStore as _, LiveRefresh, Redemption, RefreshStore as _, RevocationStore as _,
+    Rotated, Rotation, Store, StoreErrorKind,
 };
 use gateway_core::time::UnixTime;
 use service_kit::random::SystemRng;
@@ -301,7 +301,7 @@ async fn store_one(store: &dyn Store) {
 }
 
 #[tokio::test]
-async fn c_24_what_an_earlier_version_wrote_without_an_index_is_found_too() {
+async fn c_24_j_10_what_an_earlier_version_wrote_with_another_index_is_found_too() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("auth.redb");
     let store = EmbeddedStore::open(&path, &SystemRng).unwrap();
@@ -309,12 +309,13 @@ async fn c_24_what_an_earlier_version_wrote_without_an_index_is_found_too() {
     drop(store);
     let database = redb::Database::open(&path).unwrap();
     let change = database.begin_write().unwrap();
-    let index = redb::TableDefinition::<(&str, u8, &[u8]), ()>::new("index");
-    assert!(change.delete_table(index).unwrap());
+    let index = |name| redb::TableDefinition::<(&str, u8, &[u8]), ()>::new(name);
+    assert!(change.delete_table(index("index.2")).unwrap());
+    change.open_table(index("index")).unwrap();
     change.commit().unwrap();
     drop(database);
     let store = EmbeddedStore::open(&path, &SystemRng).unwrap();
     assert_eq!(store.users().await.unwrap(), [Subject::new("local", "a1")]);
-    store.cut_off(&user_cut(T0), T0).await.unwrap();
+    assert!(store.withdraw(&access().subject, &access().client, T0).await.unwrap());
     assert_eq!(store.family(family(1), T0).await.unwrap(), None);
 }

@@ -8,11 +8,15 @@ use super::unavailable;
 
 type Key = (&'static str, u8, &'static [u8]);
 
-/// Whom, which kind of record, its key.
-const INDEX: TableDefinition<'static, Key, ()> = TableDefinition::new("index");
+/// Whom, which kind of record, its key. A change of what is listed, or how, takes another name.
+const INDEX: TableDefinition<'static, Key, ()> = TableDefinition::new("index.2");
 
-/// Makes sure that the index is there. A file that an earlier version wrote has none: it is made from its records.
+/// What earlier versions listed is not enough: they knew no records of a user with one client.
+const EARLIER: TableDefinition<'static, Key, ()> = TableDefinition::new("index");
+
+/// Makes sure that the index is there. A file that an earlier version wrote has none like it: it is made from its records (J-10).
 pub(super) fn create(change: &Change) -> Result<(), StoreError> {
+    change.inner.delete_table(EARLIER).map_err(unavailable)?;
     let mut tables = change.inner.list_tables().map_err(unavailable)?;
     let is_there = tables.any(|table| table.name() == INDEX.name());
     drop(tables);

@@ -191,12 +191,12 @@ pub async fn answer(
         Some(_) => record.detail(format_args!("{scope}, to be remembered")),
         None => record.detail(&scope),
     };
-    if let Some(key) = key {
-        remember(deps, &key, access(&request, &signed_in.user, scope.clone()), &signed_in).await?;
-    }
     // Whoever was signed out or cut off while they answered has granted nothing.
-    let address = issue_code(deps, &request, &signed_in, scope, None).await?;
+    let address = issue_code(deps, &request, &signed_in, scope.clone(), None).await?;
     let address = address.ok_or_else(|| forged(&request))?;
+    if let Some(key) = key {
+        remember(deps, &key, access(&request, &signed_in.user, scope), &signed_in).await?;
+    }
     record.ok();
     Ok(address)
 }

@@ -40,8 +40,9 @@ pub(super) async fn post(
     StrictForm(form): StrictForm,
 ) -> Result<Response, ApiError> {
     let issued = match at_once(&deps, &headers, &form).await? {
-        Some(issued) => issued,
-        None => issue(&deps, &headers, &form).await?,
+        Attempt::Issued(issued) => issued,
+        Attempt::Counted => issue(&deps, &headers, &form, true).await?,
+        Attempt::NotMade => issue(&deps, &headers, &form, false).await?,
     };
     let body = TokenResponse {
         access_token: &issued.access_token,
@@ -53,22 +54,34 @@ pub(super) async fn post(
     Ok((no_store(), Json(body)).into_response())
 }
 
-/// A refresh that needs nothing but what this process has seen and the store confirms. A client whose memory here is outdated is
-/// counted twice.
-async fn at_once(
+/// What came of [`at_once`].
+enum Attempt {
+    Issued(IssuedTokens),
+    /// The store has to be looked at, for a request that counts already.
+    Counted,
+    NotMade,
+}
+
+/// A refresh that needs nothing but what this process has seen and the store confirms.
+async fn at_once(deps: &Deps, headers: &HeaderMap, form: &Parameters) -> Result<Attempt, ApiError> {
+    let Ok(TokenRequest::RefreshToken(request)) = TokenRequest::read(form) else {
+        return Ok(Attempt::NotMade);
+    };
+    let Some(client) = client_auth::seen_client(deps, headers, form) else { return Ok(Attempt::NotMade) };
+    limits::count_client(deps, &client)?;
+    Ok(refresh_at_once(deps, &client, &request).await?.map_or(Attempt::Counted, Attempt::Issued))
+}
+
+async fn issue(
     deps: &Deps,
     headers: &HeaderMap,
     form: &Parameters,
-) -> Result<Option<IssuedTokens>, ApiError> {
-    let Ok(TokenRequest::RefreshToken(request)) = TokenRequest::read(form) else { return Ok(None) };
-    let Some(client) = client_auth::seen_client(deps, headers, form) else { return Ok(None) };
-    limits::count_client(deps, &client)?;
-    Ok(refresh_at_once(deps, &client, &request).await?)
-}
-
-async fn issue(deps: &Deps, headers: &HeaderMap, form: &Parameters) -> Result<IssuedTokens, ApiError> {
+    is_counted: bool,
+) -> Result<IssuedTokens, ApiError> {
     let client = client_auth::client(deps, headers, form).await?;
-    limits::count_client(deps, &client)?;
+    if !is_counted {
+        limits::count_client(deps, &client)?;
+    }
     Ok(match TokenRequest::read(form)? {
         TokenRequest::AuthorizationCode(request) => exchange_code(deps, &client, &request).await?,
         TokenRequest::RefreshToken(_) if !client.profile.refreshes => {

@@ -47,6 +47,8 @@ impl Seen {
         if record.len() <= LONGEST {
             let seen = SeenClient { client: Arc::new(client.clone()), record: record.into() };
             self.clients.insert(client.id.clone(), seen);
+        } else {
+            self.clients.remove(&client.id);
         }
     }
 

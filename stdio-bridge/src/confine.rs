@@ -12,10 +12,11 @@ use std::process::Command;
 
 use landlock::{
     ABI, Access as _, AccessFs, CompatLevel, Compatible as _, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
-    RulesetCreated, RulesetCreatedAttr as _, RulesetStatus,
+    RulesetCreated, RulesetCreatedAttr as _, RulesetStatus, Scope,
 };
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl::set_no_new_privs;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{Gid, Uid, getgid, getuid, setgid, setgroups, setuid};
 
@@ -45,7 +46,7 @@ pub enum ConfineError {
         /// What is wrong with it.
         error: String,
     },
-    /// The kernel knows no Landlock (Linux 5.13), or it is not enabled.
+    /// The kernel knows no Landlock, or it is not enabled.
     #[error("read, write: this kernel has no Landlock; leave both out, or confine the bridge by other means")]
     NoLandlock,
     /// The rules about files cannot be set.
@@ -63,6 +64,8 @@ const SYSTEM: [&str; 10] =
 const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 /// Rights that this program knows; those that the kernel does not know yet cannot be taken away.
 const KNOWN: ABI = ABI::V5;
+/// Rights that must be taken away. Without the last of them (Linux 6.2) a closed file could still be truncated.
+const REQUIRED: ABI = ABI::V3;
 
 /// Confines this process by `sandbox` (its JSON) and becomes `program`. It has to be called before there is a second thread.
 ///
@@ -81,6 +84,7 @@ pub fn become_server(
     if let Some(user) = sandbox.user {
         become_user(user)?;
     }
+    set_no_new_privs().map_err(denied("sandbox", "the kernel is too old"))?;
     if sandbox.read.is_some() || sandbox.write.is_some() {
         close_files(&sandbox, program)?;
     }
@@ -137,10 +141,13 @@ fn become_user(id: u32) -> Result<(), ConfineError> {
     switched.map_err(denied("user", "only a bridge that runs as root can become another user"))
 }
 
-/// Closes every file but those that the system and `sandbox` open. New privileges (set-user-ID programs) are gone with it.
+/// Closes every file but those that the system and `sandbox` open.
 fn close_files(sandbox: &Sandbox, program: &Path) -> Result<(), ConfineError> {
-    let rules = Ruleset::default().set_compatibility(CompatLevel::BestEffort);
-    let mut rules = rules.handle_access(AccessFs::from_all(KNOWN))?.create()?;
+    let rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    let rules = rules.handle_access(AccessFs::from_all(REQUIRED))?.set_compatibility(CompatLevel::BestEffort);
+    // Signals to other processes of the same user, the bridge among them, go with Linux 6.12.
+    let rules = rules.handle_access(AccessFs::from_all(KNOWN))?.scope(Scope::from_all(ABI::V6))?;
+    let mut rules = rules.create()?;
     let reading = AccessFs::from_read(KNOWN);
     let installed = program.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
     for path in SYSTEM.iter().map(PathBuf::from).chain(installed).filter(|path| path.exists()) {

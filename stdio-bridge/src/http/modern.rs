@@ -70,6 +70,11 @@ pub(super) async fn post(
         resumption: Resumption::None,
     };
     let host = bridge.hosts.open(&asked.envelope.owner, launch, &meta).await?;
+    if bridge.servers().get(launch.name.as_str()) != Some(launch) {
+        // The file has changed while this request was read; whoever comes next gets the server as it is now.
+        host.process().stop();
+        return Err(Refusal::busy("the server has just changed; try again"));
+    }
     if let Some(introduction) = host.introduction() {
         match method {
             "server/discover" => {

@@ -109,7 +109,7 @@ impl Refusal {
         self.status
     }
 
-    fn busy(message: impl Into<String>) -> Self {
+    pub(super) fn busy(message: impl Into<String>) -> Self {
         let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, INTERNAL_ERROR, message);
         Self { hint: Some(Hint::Retry(RETRY_SECONDS)), ..refusal }
     }

@@ -87,7 +87,8 @@ impl Orphans {
         for _ in 0..ROUNDS {
             let condemned = self.adopted().into_iter().filter(|pid| mark.is_none_or(|mark| mark.is_on(*pid)));
             let condemned: Vec<Pid> = condemned.collect();
-            if condemned.is_empty() {
+            // What is dying has lost its mark, and not yet given up its children.
+            if condemned.is_empty() && !self.adopted().into_iter().any(is_dying) {
                 return;
             }
             for pid in &condemned {
@@ -124,6 +125,16 @@ impl Drop for Own {
     fn drop(&mut self) {
         self.orphans.own.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.pid);
     }
+}
+
+/// Whether a process has begun to exit (`PF_EXITING`) and has children to give up still; a zombie has none.
+fn is_dying(pid: Pid) -> bool {
+    const EXITING: u64 = 4;
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let mut fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+    let is_zombie = fields.next() == Some("Z");
+    let flags = fields.nth(5).and_then(|flags| flags.parse::<u64>().ok());
+    !is_zombie && flags.is_some_and(|flags| flags & EXITING != 0)
 }
 
 fn reap(orphan: Pid) {

@@ -47,7 +47,11 @@ fn program_of(launch: &Launch) -> io::Result<Command> {
         return Ok(command);
     };
     let mut command = Command::new("/proc/self/exe");
-    command.arg("confine").arg(serde_json::to_string(sandbox)?).arg(&launch.program).args(&launch.arguments);
+    command
+        .args(["confine", "--"])
+        .arg(serde_json::to_string(sandbox)?)
+        .arg(&launch.program)
+        .args(&launch.arguments);
     Ok(command)
 }
 

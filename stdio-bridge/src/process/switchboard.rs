@@ -278,7 +278,7 @@ impl Switchboard {
     /// Whether nobody has used the child for too long. An open stream is a sign of life only up to a limit: its
     /// client may have vanished without a word.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
-        self.requests.is_empty() && now >= self.idle_at()
+        self.requests.next_due().is_none() && now >= self.idle_at()
     }
 
     /// Somebody uses the child.
@@ -288,8 +288,9 @@ impl Switchboard {
 
     fn idle_at(&self) -> Instant {
         let is_listened_to = match &self.others {
+            // What lasts is the bridge's own subscription.
             Others::Session(streams) => streams.is_listening(),
-            Others::Callers(callers) => callers.is_subscribed(),
+            Others::Callers(callers) => callers.is_subscribed() || !self.requests.is_empty(),
         };
         let limit = if is_listened_to { self.limits.idle_with_stream } else { self.limits.idle };
         after(self.last_activity, limit)

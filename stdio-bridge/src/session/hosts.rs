@@ -76,11 +76,14 @@ impl Hosts {
         meta: &RequestMeta<'_>,
     ) -> Result<Arc<Host>, OpenError> {
         let era = self.eras.of(&self.children, owner, launch).await?;
-        let capabilities: Arc<str> = meta.capabilities.text().into();
-        let client =
-            Client { capabilities: Arc::clone(&capabilities), info: meta.client_info.map(Arc::from) };
-        let owner = if launch.is_stateless { owner.anybody() } else { owner.clone() };
-        let key = Key { owner, capabilities: (era == Era::Legacy).then_some(capabilities) };
+        // Of those who share a child nobody can be asked, so it is told of nobody.
+        let (owner, client) = if launch.is_stateless {
+            (owner.anybody(), Client { capabilities: "{}".into(), info: None })
+        } else {
+            let capabilities = meta.capabilities.text().into();
+            (owner.clone(), Client { capabilities, info: meta.client_info.map(Arc::from) })
+        };
+        let key = Key { owner, capabilities: (era == Era::Legacy).then(|| Arc::clone(&client.capabilities)) };
         loop {
             let cell = Arc::clone(lock(&self.by_caller).entry(key.clone()).or_default());
             let started = match cell.get() {

@@ -1,12 +1,12 @@
 //! Which era a server speaks, found out once.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mcp_protocol::era::Era;
 use mcp_protocol::error::UNSUPPORTED_PROTOCOL_VERSION;
 use mcp_protocol::jsonrpc::{Id, Message};
+use mcp_protocol::relay::WireId;
 use mcp_protocol::translate;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::children::Children;
 use super::{OpenError, Owner};
 use crate::config::{Launch, ServerName};
-use crate::process::{Audience, Caller, Delivery, Line, Request};
+use crate::process::{Answer, Audience, Caller, Delivery, Line, Request};
 
 /// The eras of servers, as far as they are known.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ pub struct Eras(Mutex<HashMap<ServerName, Arc<Known>>>);
 struct Known {
     era: OnceCell<Era>,
     /// It is modern, and knows no `initialize`.
-    refuses_initialize: AtomicBool,
+    refuses_initialize: OnceCell<bool>,
 }
 
 impl Eras {
@@ -53,15 +53,32 @@ impl Eras {
         probed.await.unwrap_or(Err(OpenError::Full))
     }
 
-    /// Whether the server has refused `initialize` before, and is modern.
+    /// Whether the server is known to be modern, and to know no `initialize`.
     #[must_use]
     pub fn refuses_initialize(&self, server: &ServerName) -> bool {
-        self.lock().get(server).is_some_and(|known| known.refuses_initialize.load(Ordering::Relaxed))
+        self.lock().get(server).is_some_and(|known| known.refuses_initialize.get() == Some(&true))
     }
 
-    /// A modern server has refused `initialize`.
-    pub fn refused_initialize(&self, server: &ServerName) {
-        self.lock().entry(server.clone()).or_default().refuses_initialize.store(true, Ordering::Relaxed);
+    /// The same, found out with an `initialize` of our own: that of a client may have been refused for what is wrong with it.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the server cannot be asked.
+    pub async fn is_modern_alone(
+        &self,
+        children: &Arc<Children>,
+        owner: &Owner,
+        launch: &Arc<Launch>,
+    ) -> Result<bool, OpenError> {
+        if self.of(children, owner, launch).await? != Era::Modern {
+            return Ok(false);
+        }
+        let known = Arc::clone(self.lock().entry(launch.name.clone()).or_default());
+        let refuses = || async {
+            let answer =
+                ask(children, owner.user.as_ref(), launch, |id| translate::initialize(id, "{}", None));
+            Ok(answer.await?.is_some_and(|answer| answer.error_code.is_some()))
+        };
+        known.refuses_initialize.get_or_try_init(refuses).await.copied()
     }
 
     /// The server has shown that it is not what it seemed: it is asked again next time.
@@ -77,22 +94,34 @@ impl Eras {
 /// A server is modern when it answers `server/discover`, or refuses it in the words of the modern era. Anything else,
 /// silence included, is what a legacy server may do.
 async fn probe(children: &Children, user: Option<&Arc<str>>, launch: &Arc<Launch>) -> Result<Era, OpenError> {
-    let audience = Audience::Callers(Era::Modern);
-    let process = children.probe(user, launch, audience)?;
+    let answer = ask(children, user, launch, translate::discover).await?;
+    let is_modern = answer.is_some_and(|answer| is_modern(&answer.line, answer.error_code));
+    let era = if is_modern { Era::Modern } else { Era::Legacy };
+    tracing::info!(server = %launch.name, ?era, "probed");
+    Ok(era)
+}
+
+/// What a server answers to its first message, in a process that it is asked nothing else in.
+async fn ask(
+    children: &Children,
+    user: Option<&Arc<str>>,
+    launch: &Arc<Launch>,
+    question: impl FnOnce(WireId) -> String,
+) -> Result<Option<Answer>, OpenError> {
+    let process = children.probe(user, launch, Audience::Callers(Era::Modern))?;
     let id = process.next_id();
-    let line = Line::own(translate::discover(id)).map_err(|_| OpenError::Handshake)?;
+    let line = Line::own(question(id)).map_err(|_| OpenError::Handshake)?;
     let caller = Caller::of(Id::number(id.number()));
     let answer = async {
         let mut deliveries = process.request(Request { line, id, caller }).await.ok()?;
         deliveries.next().await
     };
-    let era = match timeout(children.limits().probe_timeout, answer).await {
-        Ok(Some(Delivery::Answer(answer))) if is_modern(&answer.line, answer.error_code) => Era::Modern,
-        _ => Era::Legacy,
-    };
+    let answer = timeout(children.limits().probe_timeout, answer).await;
     process.stop();
-    tracing::info!(server = %launch.name, ?era, "probed");
-    Ok(era)
+    Ok(match answer {
+        Ok(Some(Delivery::Answer(answer))) => Some(answer),
+        _ => None,
+    })
 }
 
 fn is_modern(line: &Line, error_code: Option<i64>) -> bool {

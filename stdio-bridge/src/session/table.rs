@@ -62,13 +62,9 @@ impl Sessions {
         self.eras.refuses_initialize(&launch.name)
     }
 
-    /// The server has refused `initialize`: whether that is because it is modern.
+    /// The server has refused `initialize`: whether that is because it is modern, and would refuse any.
     pub async fn is_modern(&self, owner: &Owner, launch: &Arc<Launch>) -> bool {
-        let is_modern = matches!(self.eras.of(&self.children, owner, launch).await, Ok(Era::Modern));
-        if is_modern {
-            self.eras.refused_initialize(&launch.name);
-        }
-        is_modern
+        matches!(self.eras.is_modern_alone(&self.children, owner, launch).await, Ok(true))
     }
 
     /// The session `id`, if it lives and belongs to `owner`; nobody else can tell it from one that never was.

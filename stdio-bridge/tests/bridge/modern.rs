@@ -288,11 +288,15 @@ async fn a_server_that_does_not_answer_the_probe_is_a_legacy_one() {
 async fn i15_a_child_is_shared_only_where_the_operator_says_that_it_is_stateless() {
     let harness = Harness::start().await;
     let mut pids = Vec::new();
-    for user in ["ann", "bob"] {
-        let request = post(&harness, "stateless", &call(1, "pid", json!({}))).header("x-user-id", user);
+    for user in ["ann", "bob", "eve"] {
+        let mut question = call(1, "pid", json!({}));
+        // What somebody says of their own client makes no child of their own.
+        question["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] =
+            json!({ "experimental": { user: {} } });
+        let request = post(&harness, "stateless", &question).header("x-user-id", user);
         pids.push(messages(request.send().await.unwrap()).await.pop().unwrap()["result"]["pid"].clone());
     }
-    assert_eq!(pids[0], pids[1]);
+    assert!(pids.iter().all(|pid| *pid == pids[0]));
     let mut logs = call(2, "progress", json!({}));
     logs["params"]["_meta"]["io.modelcontextprotocol/logLevel"] = json!("debug");
     assert_eq!(messages(send(&harness, "stateless", &logs).await).await.len(), 1, "logs could be another's");

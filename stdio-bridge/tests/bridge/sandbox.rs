@@ -79,6 +79,25 @@ async fn i07_resources_are_limited() {
 }
 
 #[tokio::test]
+async fn i01_the_arguments_of_a_confined_server_are_its_own() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stdio-bridge"));
+    command.args(["confine", "--", "{}", "/bin/echo", "--", "-h", "--help"]).stdin(Stdio::null());
+    let output = timeout(PATIENCE, command.output()).await.unwrap().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "-- -h --help\n");
+}
+
+#[tokio::test]
+async fn i19_a_confined_server_gets_no_privileges_back_and_reaches_no_other_process() {
+    let (_, told) = confined("{}", "grep NoNewPrivs /proc/self/status").await;
+    assert!(told.contains('1'), "{told}");
+    let mut other = Command::new("sleep").arg("1000").kill_on_drop(true).spawn().unwrap();
+    let script = format!("kill -9 {}", other.id().unwrap());
+    let (code, told) = confined(r#"{"read":[]}"#, &script).await;
+    assert!(code != Some(0) && told.contains("ot permitted"), "{told}");
+    assert!(other.try_wait().unwrap().is_none(), "it lives");
+}
+
+#[tokio::test]
 async fn what_cannot_be_taken_away_stops_the_server() {
     for (sandbox, expected) in [
         (r#"{"read":["/no/such/place"]}"#, "/no/such/place"),

@@ -8,6 +8,7 @@ use mcp_protocol::jsonrpc::{Id, Message};
 use mcp_protocol::params::Params;
 use mcp_protocol::relay::WireId;
 use mcp_protocol::subscription::{Filter, subscription_of, tagged};
+use tokio_util::bytes::Bytes;
 
 use super::requests::{Open, Requests};
 use crate::config::ServerName;
@@ -17,6 +18,9 @@ use crate::process::{Answer, Failure, Line, SendError};
 
 /// Subscriptions that may be open at once at one child.
 const SUBSCRIPTIONS: usize = 64;
+/// What the client of one request may be asked at once, in bytes; a question counts for at least [`LEAST_ASKED`].
+const MOST_ASKED: usize = 1024 * 1024;
+const LEAST_ASKED: usize = 16 * 1024;
 
 /// What modern callers hear of one child.
 #[derive(Debug)]
@@ -111,11 +115,16 @@ impl Callers {
         }
         let method = InputMethod::of(message).filter(|_| self.era == Era::Legacy);
         while let Some(method) = method
-            && let Some((_, open)) = requests.newest(|open| open.caller.may_be_asked)
+            && let Some((_, open)) =
+                requests.newest(|open| open.caller.may_be_asked && open.asked < MOST_ASKED)
         {
             let params = params_text(message).map(|params| params.replace(['\r', '\n'], " ").into());
+            let asked = params.as_ref().map_or(0, |params: &Bytes| params.len()).max(LEAST_ASKED);
             match open.outlet().ask(Ask { id: id.clone(), method, params }) {
-                Ok(()) => return None,
+                Ok(()) => {
+                    open.asked = open.asked.saturating_add(asked);
+                    return None;
+                }
                 Err(Closed) => open.caller.may_be_asked = false,
             }
         }

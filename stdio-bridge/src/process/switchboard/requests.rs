@@ -48,6 +48,8 @@ pub(super) struct Open {
     outlet: Outlet,
     /// How many events have gone to it.
     events: u64,
+    /// How much its client was asked, in bytes.
+    pub(super) asked: usize,
 }
 
 impl Open {
@@ -57,7 +59,7 @@ impl Open {
         outlet: Outlet,
         due: Option<Due>,
     ) -> Self {
-        Self { caller, sent, stream, due, outlet, events: 0 }
+        Self { caller, sent, stream, due, outlet, events: 0, asked: 0 }
     }
 
     /// It was sent again as `sent`.

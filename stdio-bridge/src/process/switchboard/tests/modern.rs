@@ -97,3 +97,16 @@ fn i15_a_subscription_hears_what_it_asked_for_under_its_own_id() {
     );
     assert_eq!(arrived(&mut own).len(), 1);
 }
+
+#[test]
+fn i06_a_subscription_that_lasts_keeps_a_child_as_long_as_a_stream_does_and_no_longer() {
+    for (audience, kept) in [(Audience::Callers(Era::Modern), 1000), (Audience::Session(Era::Modern), 100)] {
+        let mut b = Board::of(audience);
+        let _open = b.open_for(Caller { lasts: true, ..Board::caller("\"t\"", None, true) });
+        b.later(kept - 1);
+        assert!(!b.it.is_idle(b.now), "{audience:?}");
+        assert!(b.it.next_due() > b.now, "nobody is woken for nothing");
+        b.later(1);
+        assert!(b.it.is_idle(b.now), "{audience:?}");
+    }
+}

@@ -182,3 +182,8 @@ impl Deps {
         client.expires_at.is_some() && client.expires_at != self.promised_expiry(client)
     }
 }
+
+/// Whether a `scope` parameter says nothing about permissions: it is empty, or asks only for a refresh token.
+fn names_no_permission(scope: &str) -> bool {
+    scope.split(' ').all(|token| token.is_empty() || token == "offline_access")
+}

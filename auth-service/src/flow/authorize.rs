@@ -6,9 +6,9 @@
 use gateway_core::resource::ServerName;
 use gateway_core::scope::{Scope, ScopeSet};
 
-use super::Deps;
 use super::clients::{self, ClientError};
 use super::error::Cause;
+use super::{Deps, names_no_permission};
 use crate::domain::client::{Client, ClientId};
 use crate::domain::error::{ErrorCode, Refusal};
 use crate::domain::parameters::Parameters;
@@ -274,9 +274,7 @@ fn challenge(parameters: &Parameters) -> Result<CodeChallenge, Refusal> {
 /// skipped; a request of nothing but those is refused.
 fn scope(server: &ServerName, text: Option<&str>) -> Result<ScopeSet, Refusal> {
     let everything: ScopeSet = [Scope::Server(server.clone())].into_iter().collect();
-    let names_no_tool =
-        |text: &str| text.split(' ').all(|token| token.is_empty() || token == "offline_access");
-    let Some(text) = text.filter(|text| !names_no_tool(text)) else { return Ok(everything) };
+    let Some(text) = text.filter(|text| !names_no_permission(text)) else { return Ok(everything) };
     let asked = ScopeSet::parse(text).intersect(&everything);
     if asked.is_empty() {
         return Err(Refusal::new(ErrorCode::InvalidScope, "no scope in the request belongs to the resource"));

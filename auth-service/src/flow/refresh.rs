@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use gateway_core::scope::ScopeSet;
 
-use super::Deps;
 use super::error::{Cause, FlowError};
 use super::revoke::user_is_gone;
 use super::token::{IssuedTokens, RefreshExchange, access_token, is_due_for_renewal, keep_client};
+use super::{Deps, names_no_permission};
 use crate::audit::{self, Event};
 use crate::domain::client::Client;
 use crate::domain::error::{ErrorCode, Refusal};
@@ -157,8 +157,7 @@ fn still_allowed(deps: &Deps, access: &Access, user: &User) -> ScopeSet {
 fn narrowed(allowed: &ScopeSet, requested: Option<&str>) -> Result<ScopeSet, Refusal> {
     let Some(text) = requested else { return Ok(allowed.clone()) };
     let scope = allowed.intersect(&ScopeSet::parse(text));
-    let is_only_offline = text.split(' ').all(|token| token.is_empty() || token == "offline_access");
-    match (scope.is_empty(), is_only_offline) {
+    match (scope.is_empty(), names_no_permission(text)) {
         (false, _) => Ok(scope),
         (true, true) => Ok(allowed.clone()),
         (true, false) => Err(Refusal::new(ErrorCode::InvalidScope, "no scope in the request was granted")),

@@ -231,7 +231,13 @@ async fn c_24_somebody_with_thousands_of_records_is_cut_off_in_small_steps_and_w
     }
     let short = client("c", Some(at(10)));
     store.insert_client(&short).await.unwrap();
-    let (removed, purged) = tokio::join!(store.remove_client(&short.id, at(9)), store.purge(at(10)));
+    // The purge comes when the removal has ended its first records: before that, it would be the one to remove the client.
+    let purge = async {
+        let begun = async { while store.counts().await.unwrap().codes == 1100 {} };
+        tokio::time::timeout(Duration::from_secs(20), begun).await.unwrap();
+        store.purge(at(10)).await
+    };
+    let (removed, purged) = tokio::join!(store.remove_client(&short.id, at(9)), purge);
     assert!(
         removed.unwrap() && purged.is_ok(),
         "what has begun goes on, also when the client expires meanwhile"
